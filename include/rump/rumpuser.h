@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rumpuser.h - the hypercalls: all that a rump kernel asks of its host.
+ *
+ * The kernel image has no libc and one undefined symbol, rumpuser_init(),
+ * which returns the table below.  The kernel never keeps a pointer to the
+ * table outside the object of the host thread that it runs on, so that several
+ * processes may one day run one kernel.  This header includes nothing.
+ *
+ * Conventions: results are 0 or -errno (a count or a handle where it says so);
+ * a hypercall may be made again after it was interrupted half-way; only those
+ * marked [blocks] may wait, and those are never made while a virtual CPU is
+ * held.  Host files are named by handles, not by file descriptors.
+ * Times are nanoseconds.
+ */
+#ifndef RUMP_RUMPUSER_H
+#define RUMP_RUMPUSER_H
+
+#if !defined(__KERNEL__) && !defined(RUMPUSER_PRIVATE) && !defined(RUMPUSER_HOST)
+#error "rumpuser.h is for rump kernels and hypercall implementations; programs include <rump/rump.h>"
+#endif
+
+#define RUMPUSER_VERSION 1
+
+struct rump_thread;		/* the kernel's object of a host thread */
+
+/* Where things lie in every process, so that pointers mean the same in all. */
+#define RUMP_IMAGE_BASE		0x5a0000000000UL
+#define RUMP_VMALLOC_BASE	0x5a0008000000UL	/* modules must reach the image: +-2 GiB */
+#define RUMP_VMALLOC_SIZE	0x000060000000UL	/* 1.5 GiB of addresses */
+#define RUMP_MEMORY_BASE	0x5a1000000000UL	/* the memfd: physical address 0 */
+
+/* Protection of rumpuser_ops.map, the values of mmap(2). */
+#define RUMPUSER_PROT_READ	1
+#define RUMPUSER_PROT_WRITE	2
+#define RUMPUSER_PROT_EXEC	4
+
+/* A request for host file I/O, carried out by a host thread without a vCPU. */
+enum rumpuser_io_op {
+	RUMPUSER_IO_READ,
+	RUMPUSER_IO_WRITE,
+	RUMPUSER_IO_SYNC,	/* fdatasync */
+	RUMPUSER_IO_DISCARD,	/* punch a hole or BLKDISCARD */
+	RUMPUSER_IO_ZERO,	/* write zeroes; the space may stay allocated */
+	RUMPUSER_IO_CALL,	/* call(arg): a host system call or several */
+};
+
+struct rumpuser_iovec {		/* the layout of struct iovec */
+	void *base;
+	unsigned long length;
+};
+
+#define RUMPUSER_IO_FUA		1	/* WRITE, ZERO: on stable storage when done */
+
+struct rumpuser_io {
+	struct rumpuser_io *next;		/* rumpuser's */
+	enum rumpuser_io_op op;
+	unsigned int flags;
+	int file;				/* handle */
+	unsigned int iov_count;
+	struct rumpuser_iovec *iov;
+	unsigned long long offset, length;	/* bytes; length for DISCARD and ZERO */
+	long result;				/* 0 or -errno; short transfers are finished inside */
+	long call_nr;				/* CALL: host system call number ... */
+	unsigned long call_args[6];		/* ... and arguments; result is what it returned */
+	unsigned int call_handles;		/* bit n: argument n is a handle, translated to an fd */
+	/* called by the I/O thread when the request is finished; may not block */
+	void (*done)(struct rumpuser_io *io);
+};
+
+struct rumpuser_file_info {
+	unsigned long long size;	/* bytes, of block devices too */
+	unsigned int mode;		/* st_mode */
+	unsigned int block_size;	/* logical sector of a block device, else 512 */
+	unsigned int is_readonly;	/* opened read-only although writing was asked for */
+	unsigned int can_discard;
+};
+
+#define RUMPUSER_OPEN_READ	0x01
+#define RUMPUSER_OPEN_WRITE	0x02
+#define RUMPUSER_OPEN_TRY_WRITE	0x04	/* read-only if it cannot be written */
+#define RUMPUSER_OPEN_LOCK	0x08	/* exclusive image lock when open for writing: -EBUSY */
+#define RUMPUSER_OPEN_DIRECTORY	0x10
+#define RUMPUSER_OPEN_PATH	0x20	/* O_PATH */
+#define RUMPUSER_OPEN_NONBLOCK	0x40
+
+/* Kernel functions that the host side calls. */
+struct rumpuser_upcalls {
+	int version;
+	/* the host thread of t ends: release its lwp and t. [blocks] */
+	void (*thread_exit)(struct rump_thread *t);
+	/*
+	 * A fault at pc on address addr in the thread of t (NULL: a thread
+	 * that never entered).  Returns a new pc to go on at; pc itself to
+	 * try again; 0 if the fault is not ours.  When the kernel itself is
+	 * at fault it prints and panics.
+	 */
+	unsigned long (*fault)(struct rump_thread *t, unsigned long pc, unsigned long addr,
+			       unsigned int is_write, const unsigned long *regs);
+	/* exit(3): sync, unmount, stop. [blocks] */
+	void (*shutdown)(void);
+	/* in the child of fork: the kernel is not this process's any more */
+	void (*forked)(void);
+};
+
+struct rumpuser_memory {
+	void *base;			/* RUMP_MEMORY_BASE */
+	unsigned long size;		/* bytes */
+};
+
+enum rumpuser_panic { RUMPUSER_PANIC_ABORT, RUMPUSER_PANIC_EXIT, RUMPUSER_PANIC_HANG };
+
+/* What a kernel starts with, one record a line of rump.conf; see rump.conf(5). */
+enum rumpuser_boot_kind {
+	RUMPUSER_BOOT_COMPONENT,	/* name */
+	RUMPUSER_BOOT_DRIVE,		/* name: key; source: absolute host path; type; offset, size */
+	RUMPUSER_BOOT_MOUNT,		/* name: target; source; fstype or ""; options */
+	RUMPUSER_BOOT_SYSCTL,		/* name: path below /proc/sys; source: value */
+	RUMPUSER_BOOT_HOSTNAME,		/* name */
+	RUMPUSER_BOOT_MKDIR,		/* name */
+	RUMPUSER_BOOT_NET,		/* name: the line, for the network part */
+};
+
+struct rumpuser_boot_item {
+	enum rumpuser_boot_kind kind;
+	const char *name, *source, *fstype, *options;
+	int type;			/* enum rump_etfs_type */
+	unsigned long long offset, size; /* size ~0: to the end */
+	unsigned int is_readonly, sector_size;
+	const char *file;		/* where it stands, for messages */
+	unsigned int line;
+};
+
+struct rumpuser_ops {
+	int version;
+
+	/* ---- threads ---- */
+	/* the object that set_thread() gave this host thread, or NULL */
+	struct rump_thread *(*get_thread)(void);
+	/* from now on t's exit is reported by thread_exit(); NULL forgets */
+	void (*set_thread)(struct rump_thread *t);
+	/* the host's id of the calling thread */
+	int (*thread_id)(void);
+	/* a detached thread with all signals blocked */
+	int (*thread_create)(void (*fn)(void *), void *arg, const char *name);
+	void (*yield)(void);
+	/* sleep while *word == value, at most until the monotonic time (0: for ever) */
+	void (*wait)(unsigned int *word, unsigned int value, unsigned long long until); /* [blocks] */
+	void (*wake)(unsigned int *word, int count);
+	/* for machines without FSGSBASE: arch_prctl(ARCH_SET_GS) */
+	void (*set_gs)(unsigned long base);
+	unsigned int has_fsgsbase;
+
+	/* ---- clocks, random ---- */
+	unsigned long long (*clock_mono)(void);
+	unsigned long long (*clock_real)(void);
+	void (*random)(void *buffer, unsigned long length);
+
+	/* ---- console, parameters, end ---- */
+	void (*console_write)(const char *text, unsigned long length);
+	/* value of an environment variable or parameter; NULL: not set */
+	const char *(*param)(const char *name);
+	void (*set_errno)(int error);
+	/* remember why boot failed, for rump_boot_error() */
+	void (*boot_error)(const char *text);
+	/* does what RUMP_PANIC says; does not return */
+	void (*panic)(void);
+	/* ends the process with a status, without atexit handlers */
+	void (*exit)(int status);
+	/* stderr gets text at once, whatever RUMP_VERBOSE says */
+	void (*complain)(const char *text, unsigned long length);
+
+	/* ---- memory ---- */
+	/* makes the memfd and maps it at RUMP_MEMORY_BASE; reserves the vmalloc range */
+	int (*memory_create)(unsigned long size, struct rumpuser_memory *ret_memory);
+	/* maps length bytes of the memfd from offset at address (fixed) */
+	int (*map)(unsigned long address, unsigned long offset, unsigned long length, int protection);
+	/* leaves the range reserved and inaccessible */
+	int (*unmap)(unsigned long address, unsigned long length);
+	/* finds and reserves addresses for a mapping of the application; 0: none.  hint as mmap(2) */
+	unsigned long (*reserve)(unsigned long hint, unsigned long length, int is_fixed);
+	/* gives reserved addresses back */
+	void (*unreserve)(unsigned long address, unsigned long length);
+	/* gives pages of the memfd back to the host; they read as zeroes */
+	void (*memory_release)(unsigned long offset, unsigned long length);
+
+	/* ---- host files ---- */
+	/* returns a handle >= 0 */
+	int (*file_open)(const char *path, unsigned int flags, struct rumpuser_file_info *ret_info);
+	void (*file_close)(int file);
+	/* for boot time only: reads a whole small piece. Returns bytes. */
+	long (*file_read)(int file, void *buffer, unsigned long length, unsigned long long offset);
+	/* queues the request; done() is called in another host thread */
+	void (*io_submit)(struct rumpuser_io *io);
+	/* carries the request out now, in this host thread [blocks]; calls done() */
+	void (*io_run)(struct rumpuser_io *io);
+
+	/* ---- modules and boot configuration ---- */
+	/* the folder of modules, from RUMP_MODULES or beside the library */
+	const char *(*module_dir)(void);
+	/* n-th thing to start with, NULL after the last; -errno by boot_error when RUMP_CONF is bad */
+	int (*boot_items)(const struct rumpuser_boot_item **ret_items, unsigned int *ret_count);
+	/* adds lines of configuration */
+	int (*boot_conf)(const char *text, const char *name);
+	int (*daemonize_begin)(void);
+	int (*daemonize_done)(int error);
+};
+
+/*
+ * The one symbol the kernel image needs.  NULL: version or upcalls are of
+ * another version.  Called once, before anything else, by rump_init().
+ */
+const struct rumpuser_ops *rumpuser_init(int version, const struct rumpuser_upcalls *upcalls);
+
+/* What boot_error() was told last; "" if nothing. */
+const char *rumpuser_boot_error(void);
+
+#endif
