@@ -42,7 +42,13 @@ enum rumpuser_io_op {
 	RUMPUSER_IO_SYNC,	/* fdatasync */
 	RUMPUSER_IO_DISCARD,	/* punch a hole or BLKDISCARD */
 	RUMPUSER_IO_ZERO,	/* write zeroes; the space may stay allocated */
-	RUMPUSER_IO_CALL,	/* call(arg): a host system call or several */
+	RUMPUSER_IO_CALL,	/* a host system call: call_nr, call_args */
+	/*
+	 * file_open(path, flags, &info) without a virtual CPU: call_args[0] to [2];
+	 * the result is the handle.  info may be NULL.
+	 */
+	RUMPUSER_IO_OPEN,
+	RUMPUSER_IO_CLOSE,	/* file_close(file) */
 };
 
 struct rumpuser_iovec {		/* the layout of struct iovec */
@@ -51,6 +57,7 @@ struct rumpuser_iovec {		/* the layout of struct iovec */
 };
 
 #define RUMPUSER_IO_FUA		1	/* WRITE, ZERO: on stable storage when done */
+#define RUMPUSER_IO_NEW_HANDLE	2	/* CALL: it returns a new fd; the result is a handle for it */
 
 struct rumpuser_io {
 	struct rumpuser_io *next;		/* rumpuser's */
@@ -74,6 +81,7 @@ struct rumpuser_file_info {
 	unsigned int block_size;	/* logical sector of a block device, else 512 */
 	unsigned int is_readonly;	/* opened read-only although writing was asked for */
 	unsigned int can_discard;
+	int lock_owner;			/* after -EBUSY of OPEN_LOCK: pid of the holder; 0: unknown */
 };
 
 #define RUMPUSER_OPEN_READ	0x01
