@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""
+Builds the rump kernel: the driver that meson runs.
+
+    kernel.py image    librump.so (and its debug file) from the Linux source, the
+                       overlay rumpkernel/linux and the options of all components
+    kernel.py modules  the components' modules and their index, after image
+    kernel.py check    fails with a clear line where image would, before it takes time
+    kernel.py tree     makes the tree only and prints its path
+
+The way: source.py finds the Linux source and makes a tree, overlay.py lays
+arch/rump into it, kconfig.py makes the .config, kmake.py runs make, modindex.py
+collects the modules.  Every step does nothing when its input is unchanged.
+
+The work folder holds:
+    unpacked/NAME or farm-HASH    the tree
+    obj, obj-debug, obj-clang...  build folders, each with its logs
+"""
+
+import argparse
+import fcntl
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True      # the source folder stays as it is
+
+import components
+import kconfig
+import kmake
+import modindex
+import overlay
+import report
+import source
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RUMPKERNEL = os.path.dirname(HERE)
+TOP = os.path.dirname(RUMPKERNEL)
+OVERLAY = os.path.join(RUMPKERNEL, "linux")
+HEADERS = os.path.join(TOP, "include/rump")
+DEFINITIONS = os.path.join(RUMPKERNEL, "components/components.def")
+SONAME = "librump.so.0"
+
+STUB = """/* gives librump.so its DT_NEEDED; the real one is rumpuser/ */
+const void *rumpuser_init(int version, const void *upcalls);
+const void *rumpuser_init(int version, const void *upcalls)
+{
+	(void)version;
+	return upcalls;
+}
+"""
+
+
+class Build:
+    """One configuration of the kernel and where it is built."""
+
+    def __init__(self, options):
+        self.options = options
+        self.work = os.path.abspath(options.work)
+        self.source = source.Source(options.source)
+        known = components.read_all(DEFINITIONS)
+        self.components = components.select(known, options.components.replace(",", " ").split())
+        kind = [options.compiler] if options.compiler != "gcc" else []
+        kind += ["debug"] if options.debug else []
+        self.objects = os.path.join(self.work, "-".join(["obj", *kind]))
+        self.tree = self.release = self.make = None
+
+    def fragments(self):
+        wanted = [os.path.join(HERE, "base.config")]
+        wanted += [component.fragment for component in self.components if component.fragment]
+        if self.options.debug:
+            wanted.append(os.path.join(HERE, "debug.config"))
+        return wanted
+
+    def inputs(self):
+        scripts = [os.path.join(HERE, name) for name in sorted(os.listdir(HERE))
+                   if name.endswith(".py")]
+        return [*self.source.inputs(), *overlay.inputs(OVERLAY, HEADERS), *scripts,
+                DEFINITIONS, *self.fragments()]
+
+    def make_tree(self):
+        self.tree, self.release = self.source.lay(self.work)
+        overlay.lay(self.tree, OVERLAY, HEADERS)
+
+    def prepare(self):
+        self.make_tree()
+        os.makedirs(self.objects, exist_ok=True)
+        self.make = kmake.Make(self.tree, self.objects, self.work, self.options.jobs,
+                               self.options.compiler)
+        strict = {component.fragment for component in self.components}
+        self.make.extra = [f"RUMP_STUB_LIB={self.make_stub()}"]
+        kconfig.configure(kconfig.merge(self.fragments()), self.tree, self.objects, self.make,
+                          strict)
+
+    def make_stub(self):
+        """A library that only has librumpuser's soname, for the link of the image."""
+        library = os.path.join(self.objects, "rump-stub/librumpuser.so")
+        if not os.path.exists(library):
+            os.makedirs(os.path.dirname(library), exist_ok=True)
+            subprocess.run(
+                ["gcc", "-shared", "-nostdlib", "-fPIC", "-xc", "-", "-o", library,
+                 "-Wl,-soname,librumpuser.so.0"],
+                input=STUB, text=True, check=True,
+            )
+        return library
+
+    def image(self):
+        self.prepare()
+        self.make.run("compiling", ["vmlinux"], log="image.log")
+        vmlinux = os.path.join(self.objects, "vmlinux")
+        out = self.options.output
+        debug = os.path.join(os.path.dirname(out), SONAME + ".debug")
+        if not _is_newer(out, vmlinux):
+            subprocess.run(["objcopy", "--only-keep-debug", vmlinux, debug], check=True)
+            fresh = out + ".new"
+            subprocess.run(["objcopy", "--strip-debug", f"--add-gnu-debuglink={debug}",
+                            vmlinux, fresh], check=True)
+            os.rename(fresh, out)
+        for name in (SONAME, "librump.so"):
+            link = os.path.join(os.path.dirname(out), name)
+            if not os.path.islink(link):
+                os.symlink(os.path.basename(out), link)
+        self.write_gdb_file(os.path.dirname(out))
+
+    def write_gdb_file(self, folder):
+        """gdb -x rump.gdb finds the kernel's source lines."""
+        text = (f"set substitute-path linux/obj {self.objects}\n"
+                f"set substitute-path linux {self.tree}\n")
+        with open(os.path.join(folder, "rump.gdb"), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def modules(self):
+        self.prepare()
+        folder = os.path.join(os.path.dirname(self.options.output), "rump/modules")
+        self.make.run("modules", ["modules"], log="modules.log")
+        count = modindex.collect(self.objects, folder, self.components, self.release)
+        report.say(f"{count} modules in {folder}")
+        with open(self.options.output, "w", encoding="utf-8") as file:
+            file.write(f"{count} modules of Linux {self.release}\n")
+
+    def write_depfile(self):
+        if self.options.depfile:
+            escaped = [path.replace("\\", "\\\\").replace(" ", "\\ ").replace("#", "\\#")
+                       for path in self.inputs()]
+            with open(self.options.depfile, "w", encoding="utf-8") as file:
+                file.write(f"{self.options.output}: " + " \\\n  ".join(escaped) + "\n")
+
+
+def _is_newer(path, than):
+    return os.path.exists(path) and os.stat(path).st_mtime_ns > os.stat(than).st_mtime_ns
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Builds the rump kernel; see the top of the file.")
+    parser.add_argument("what", choices=["image", "modules", "check", "tree"])
+    parser.add_argument("--source", default="", help="Linux tree or tarball")
+    parser.add_argument("--work", required=True, help="folder for the tree and the objects")
+    parser.add_argument("--output", help="librump.so.VERSION, or the stamp of modules")
+    parser.add_argument("--depfile", help="dependency file to write, for ninja")
+    parser.add_argument("--components", default="all", help='"all" or names, comma separated; "": none')
+    parser.add_argument("--jobs", type=int, default=0, help="0: one for each core")
+    parser.add_argument("--compiler", choices=["gcc", "clang"], default="gcc")
+    parser.add_argument("--debug", action="store_true", help="lockdep and other checks")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    build = Build(options)
+    if options.what == "check":
+        build.source.check()
+        kconfig.merge(build.fragments())
+        return
+    os.makedirs(build.work, exist_ok=True)
+    # two builds in one work folder would unpack and compile over each other
+    with open(os.path.join(build.work, ".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if options.what == "tree":
+            build.make_tree()
+            print(build.tree)
+            return
+        if not options.output:
+            sys.exit(f"kernel.py {options.what} needs --output")
+        getattr(build, options.what)()
+        build.write_depfile()
+
+
+if __name__ == "__main__":
+    report.run(main)
