@@ -9,7 +9,7 @@ import time
 
 from report import BuildError, say
 
-OBJECT = re.compile(r"\s*(CC|AS|LD|AR|HOSTCC|LDS|KSYMS|GEN|UPD|MODPOST)\b.*?\s(\S+)$")
+OBJECT = re.compile(r"\s*(CC|AS|LD|AR|HOSTCC|LDS|KSYMS|MODPOST)\b.*?\s(\S+)$")
 ERROR = re.compile(r"error:|undefined reference|multiple definition|\*\*\*|[Ff]atal|ld: ")
 SECONDS_BETWEEN_LINES = 10
 
@@ -27,7 +27,7 @@ class Make:
 
     def variables(self):
         """The variables that decide what is made, as NAME=VALUE."""
-        prefix = "ccache " if shutil.which("ccache") else ""
+        prefix = self._compiler_prefix()
         # Paths in debug info that do not tell where this was built; it also lets
         # a compiler cache serve every checkout.  gdb: set substitute-path.
         maps = f"-fdebug-prefix-map={self.tree}=linux -fdebug-prefix-map={self.objects}=linux/obj"
@@ -37,6 +37,19 @@ class Make:
             tools = [f"CC={prefix}gcc", f"HOSTCC={prefix}gcc"]
         return [f"ARCH=rump", f"O={self.objects}", f"KCFLAGS={maps}", f"KAFLAGS={maps}",
                 *tools, *self.extra]
+
+    def _compiler_prefix(self):
+        """ "ccache " if it is there; as it was at first: make compiles all anew on a change."""
+        note = os.path.join(self.objects, ".rump-compiler-prefix")
+        if not os.path.exists(note):
+            with open(note, "w", encoding="utf-8") as file:
+                file.write("ccache " if shutil.which("ccache") else "")
+        with open(note, encoding="utf-8") as file:
+            prefix = file.read()
+        if prefix and not shutil.which("ccache"):
+            os.unlink(note)
+            prefix = ""
+        return prefix
 
     def _environment(self):
         kept = {name: value for name, value in os.environ.items()

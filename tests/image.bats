@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# librump.so as a library among others: names, links, debug information.
+
+setup_file() {
+	export IMAGE=$RUMP_BUILD/rumpkernel/librump.so
+}
+
+@test "its soname is librump.so.0 and it needs librumpuser.so.0 only" {
+	run readelf -dW "$IMAGE"
+	[[ $output == *"Library soname: [librump.so.0]"* ]]
+	[ "$(grep -c NEEDED <<<"$output")" = 1 ]
+	[[ $output == *"Shared library: [librumpuser.so.0]"* ]]
+}
+
+@test "it asks for one symbol, rumpuser_init" {
+	run bash -c "nm -D --undefined-only '$IMAGE' | awk '{print \$2}'"
+	[ "$output" = rumpuser_init ]
+}
+
+@test "it exports rump_ names only" {
+	run bash -c "nm -D --defined-only '$IMAGE' | awk '{print \$3}'"
+	echo "$output"
+	[[ $output == *rump_init* && $output == *rump_syscall* ]]
+	[ "$(grep -vc '^rump_' <<<"$output")" = 0 ]
+}
+
+@test "its code needs no relocation and its stack is not executable" {
+	run readelf -dlW "$IMAGE"
+	[[ $output != *TEXTREL* ]]
+	grep -q 'GNU_STACK.* RW ' <<<"$output"
+	[[ $output != *RWE* ]]
+}
+
+@test "it has a build id and names every function" {
+	readelf -nW "$IMAGE" | grep -q 'Build ID: [0-9a-f]\{40\}'
+	nm "$IMAGE" | grep -q ' t ext4_lookup$'
+}
+
+@test "gdb finds source lines of kernel code by the debug link" {
+	run timeout -k 5 100 gdb -nx -batch -ex 'info line ext4_lookup' -ex 'ptype struct path' "$IMAGE"
+	echo "$output"
+	grep -q 'Line [0-9]* of "[^"]*fs/ext4/namei.c"' <<<"$output"
+	[[ $output == *"struct dentry *dentry;"* ]]
+}
+
+@test "it carries no trace of the folder it was built in" {
+	[ "$(grep -caF "$RUMP_BUILD" "$IMAGE")" = 0 ]
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# The may-use table of HACKING.md, read from the #include lines.
+
+# foreign TOP FOLDER ALLOWED...: prints the includes of TOP/FOLDER that it may not have.
+# ALLOWED are folders whose headers it may use, exact names (rump/rump.h), or "libc".
+foreign() {
+	local top=$1 folder=$2 file line text quote name; shift 2
+	grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]' "$top/$folder" \
+		--include='*.[chS]' --include='*.def' --include='*.in' |
+	while IFS=: read -r file line text; do
+		[[ $text =~ include[[:space:]]*([\<\"])([^\>\"]+)[\>\"] ]]
+		quote=${BASH_REMATCH[1]} name=${BASH_REMATCH[2]}
+		is_allowed "$top" "$folder" "$file" "$quote" "$name" "$@" || echo "$file:$line: $name"
+	done
+}
+
+is_allowed() {
+	local top=$1 folder=$2 file=$3 quote=$4 name=$5 path allowed; shift 5
+	if [ "$quote" = '"' ]; then
+		path=$(realpath -m "$(dirname "$file")/$name")
+		# a header of its own, or one that the build generates
+		[[ $path == "$(realpath "$top/$folder")"/* ]] && return 0
+		for allowed in "$@"; do
+			[[ -d $top/$allowed ]] || continue
+			[[ $path == "$(realpath "$top/$allowed")"/* ]] && return 0
+			[[ $name != *..* && -e $top/$allowed/$name ]] && return 0
+		done
+		return 1
+	fi
+	for allowed in "$@"; do
+		case $allowed in
+		libc) [[ $name == rump/* || $name == ../* ]] || return 0 ;;
+		kernel) [[ $name =~ ^(linux|asm|asm-generic|uapi|generated|net|crypto|trace|vdso|scsi|sound)/ ]] &&
+			return 0 ;;
+		*) [[ $name == "$allowed" ]] && return 0
+		   [[ $allowed == include && -e $top/include/$name ]] && return 0
+		   [[ $allowed == include && $name == rump/rump_syscalls.h ]] && return 0 ;;
+		esac
+	done
+	return 1
+}
+
+none_foreign() {
+	[ -d "$RUMP_TOP/$1" ] || skip "no folder $1"
+	run foreign "$RUMP_TOP" "$@"
+	echo "$output"
+	[ -z "$output" ]
+}
+
+@test "config uses libc and rumpuser.h only" { none_foreign config libc rump/rumpuser.h; }
+@test "hijack uses config, include and libc" { none_foreign hijack config include libc; }
+@test "rumpuser uses config, include and libc" { none_foreign rumpuser config include libc; }
+@test "tools use config, include and libc" { none_foreign tools config include libc; }
+@test "the overlay uses the kernel, rumpuser.h and rump.h, never a libc header" {
+	none_foreign rumpkernel/linux kernel rump/rumpuser.h rump/rump.h
+}
+@test "public headers use libc and each other only" { none_foreign include include libc; }
+
+@test "the check finds what is forbidden" {
+	local top=$BATS_TEST_TMPDIR
+	mkdir -p "$top"/{config,hijack,rumpkernel/linux/kernel,rumpuser,include/rump}
+	touch "$top/rumpuser/private.h" "$top/include/rump/rump.h" "$top/config/good.h"
+	printf '#include <stdio.h>\n#include "good.h"\n#include "../rumpuser/private.h"\n' >"$top/hijack/a.c"
+	printf '#include <linux/fs.h>\n#include <rump/rumpuser.h>\n# include <string.h>\n' \
+		>"$top/rumpkernel/linux/kernel/b.c"
+	printf '#include <rump/rump.h>\n' >"$top/config/c.c"
+	[ "$(foreign "$top" hijack config include libc | wc -l)" = 1 ]
+	[[ $(foreign "$top" rumpkernel/linux kernel rump/rumpuser.h rump/rump.h) == *"b.c:3: string.h" ]]
+	[[ $(foreign "$top" config libc rump/rumpuser.h) == *"c.c:1: rump/rump.h" ]]
+}
