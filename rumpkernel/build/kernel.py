@@ -74,14 +74,14 @@ class Build:
         return wanted
 
     def inputs(self):
-        scripts = [os.path.join(HERE, name) for name in sorted(os.listdir(HERE))
-                   if name.endswith(".py")]
-        return [*self.source.inputs(), *overlay.inputs(OVERLAY, HEADERS), *scripts,
-                DEFINITIONS, *self.fragments()]
+        scripts = [module.__file__ for module in
+                   (components, kconfig, kmake, modindex, overlay, report, source)]
+        return *self.source.inputs(), *overlay.inputs(self.options.overlay, HEADERS),
+                os.path.abspath(__file__), *scripts, DEFINITIONS, *self.fragments()]
 
     def make_tree(self):
         self.tree, self.release = self.source.lay(self.work)
-        overlay.lay(self.tree, OVERLAY, HEADERS)
+        overlay.lay(self.tree, os.path.abspath(self.options.overlay), HEADERS)
 
     def prepare(self):
         self.make_tree()
@@ -156,6 +156,7 @@ def arguments():
     parser.add_argument("what", choices=["image", "modules", "check", "tree"])
     parser.add_argument("--source", default="", help="Linux tree or tarball")
     parser.add_argument("--work", required=True, help="folder for the tree and the objects")
+    parser.add_argument("--overlay", default=OVERLAY, help="what becomes arch/rump")
     parser.add_argument("--output", help="librump.so.VERSION, or the stamp of modules")
     parser.add_argument("--depfile", help="dependency file to write, for ninja")
     parser.add_argument("--components", default="all", help='"all" or names, comma separated; "": none')
