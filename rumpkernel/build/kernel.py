@@ -76,7 +76,7 @@ class Build:
     def inputs(self):
         scripts = [module.__file__ for module in
                    (components, kconfig, kmake, modindex, overlay, report, source)]
-        return *self.source.inputs(), *overlay.inputs(self.options.overlay, HEADERS),
+        return [*self.source.inputs(), *overlay.inputs(self.options.overlay, HEADERS),
                 os.path.abspath(__file__), *scripts, DEFINITIONS, *self.fragments()]
 
     def make_tree(self):
