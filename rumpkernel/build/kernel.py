@@ -109,7 +109,8 @@ class Build:
         self.prepare()
         self.make.run("compiling", ["vmlinux"], log="image.log")
         vmlinux = os.path.join(self.objects, "vmlinux")
-        out = self.options.output
+        out = os.path.abspath(self.options.output)
+        os.makedirs(os.path.dirname(out), exist_ok=True)
         debug = os.path.join(os.path.dirname(out), SONAME + ".debug")
         if not _is_newer(out, vmlinux):
             subprocess.run(["objcopy", "--only-keep-debug", vmlinux, debug], check=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How the kernel build talks to the user: short lines on stdout, one clear error."""
 
+import subprocess
 import sys
 import time
 
@@ -37,6 +38,10 @@ def run(main):
     except BuildError as error:
         sys.stdout.flush()
         print(f"kernel: error: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    except subprocess.CalledProcessError as error:
+        command = error.cmd if isinstance(error.cmd, str) else " ".join(map(str, error.cmd))
+        print(f"kernel: error: {command}: exit status {error.returncode}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
