@@ -149,11 +149,14 @@ struct rumpuser_ops {
 	void (*set_thread)(struct rump_thread *t);
 	/* the host's id of the calling thread */
 	int (*thread_id)(void);
+	/* raises a signal in a host thread of this process */
+	void (*signal)(int thread_id, int signal);
 	/* a detached thread with all signals blocked */
 	int (*thread_create)(void (*fn)(void *), void *arg, const char *name);
 	void (*yield)(void);
-	/* sleep while *word == value, at most until the monotonic time (0: for ever) */
-	void (*wait)(unsigned int *word, unsigned int value, unsigned long long until); /* [blocks] */
+	/* sleep while *word == value, at most until the monotonic time (0: for ever).
+	 * 0, -ETIMEDOUT, -EAGAIN (other value) or -EINTR (a handler without SA_RESTART ran) */
+	int (*wait)(unsigned int *word, unsigned int value, unsigned long long until); /* [blocks] */
 	void (*wake)(unsigned int *word, int count);
 	/* for machines without FSGSBASE: arch_prctl(ARCH_SET_GS) */
 	void (*set_gs)(unsigned long base);
