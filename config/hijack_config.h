@@ -4,7 +4,7 @@
  *
  * hijack_config_parse() runs in the constructor of a preload: it does not
  * allocate, lock, use stdio, touch errno or make a system call, and needs about
- * 2 KiB of stack.  Everything it finds lies in struct hijack_config, which the
+ * 8 KiB of stack.  Everything it finds lies in struct hijack_config, which the
  * caller provides (static storage is best: about 10 KiB).  The pointers in it
  * point into the struct itself: do not copy or move it.
  */

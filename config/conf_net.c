@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The network lines of rump.conf: checked as far as that goes without a network.
+ *
+ *	interface virtN HOSTINTERFACE
+ *	interface shmifN BUSFILE
+ *	address INTERFACE ADDRESS/LENGTH
+ *	route default|DESTINATION/LENGTH GATEWAY [INTERFACE]
+ *	dhcp INTERFACE
+ *	up INTERFACE
+ */
+#include "conf_words.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#define INTERFACE_MAX_BYTES 15 /* IFNAMSIZ - 1 */
+
+struct address {
+	int family; /* AF_INET, AF_INET6 */
+	unsigned char bytes[16];
+	unsigned int length; /* of the prefix, bits */
+};
+
+/* Bits in an address of the family. */
+static unsigned int bits_of(int family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
+/* dev_valid_name() of the kernel, in ASCII. */
+static int check_interface(const char *word, struct config_error *error)
+{
+	if (!word)
+		return conf_want(NULL, "an INTERFACE such as virt0", error);
+	if (!config_is_name(word, INTERFACE_MAX_BYTES, "_-.@+") || !strcmp(word, ".") ||
+	    !strcmp(word, ".."))
+		return conf_want(word, "an interface such as virt0: at most 15 letters, digits, _ - .",
+				 error);
+	return 0;
+}
+
+static bool parse_address(const char *word, struct address *ret_address)
+{
+	struct address address = { .family = AF_INET };
+
+	if (inet_pton(AF_INET, word, address.bytes) != 1) {
+		address.family = AF_INET6;
+		if (inet_pton(AF_INET6, word, address.bytes) != 1)
+			return false;
+	}
+	*ret_address = address;
+	return true;
+}
+
+/* word is changed and put right again. */
+static int parse_cidr(char *word, struct address *ret_address, struct config_error *error)
+{
+	static const char want[] = "ADDRESS/LENGTH such as 10.0.0.2/24 or fd00::2/64";
+	char *slash = word ? strchr(word, '/') : NULL;
+	struct address address;
+	uint64_t length;
+	bool is_address;
+
+	if (!word)
+		return conf_want(NULL, want, error);
+	if (!slash) {
+		if (parse_address(word, &address))
+			return config_error_set(error, "'", config_show(word, strlen(word)).text,
+						"': no prefix length: want ", word,
+						address.family == AF_INET ? "/24" : "/64",
+						" for example", NULL);
+		return conf_want(word, want, error);
+	}
+	*slash = '\0';
+	is_address = parse_address(word, &address);
+	*slash = '/';
+	if (!is_address)
+		return conf_want(word, want, error);
+	if (config_parse_number(slash + 1, bits_of(address.family), &length))
+		return conf_want(word,
+				 address.family == AF_INET ? "a prefix length from 0 to 32"
+							   : "a prefix length from 0 to 128",
+				 error);
+	address.length = (unsigned int)length;
+	*ret_address = address;
+	return 0;
+}
+
+/* The network that a destination lies in, when bits behind its prefix are set. */
+static int check_destination(const char *word, const struct address *address,
+			     struct config_error *error)
+{
+	struct address network = *address;
+	char text[INET6_ADDRSTRLEN];
+
+	for (unsigned int bit = network.length; bit < bits_of(network.family); bit++)
+		network.bytes[bit / 8] &= (unsigned char)~(0x80u >> bit % 8);
+	if (!memcmp(network.bytes, address->bytes, sizeof(network.bytes)))
+		return 0;
+	if (!inet_ntop(network.family, network.bytes, text, sizeof(text)))
+		return -EINVAL;
+	return config_error_set(error, "'", config_show(word, strlen(word)).text,
+				"' has bits behind its prefix: want ", text, "/",
+				config_number(network.length).text, NULL);
+}
+
+static int check_backend(char **words, char ***ret_host_path, struct config_error *error)
+{
+	const char *name = words[0], *backend = words[1];
+	size_t digits;
+	bool is_shmif = false;
+	int result = check_interface(name, error);
+
+	if (result)
+		return result;
+	digits = strcspn(name, "0123456789");
+	if (config_equal(name, digits, "shmif"))
+		is_shmif = true;
+	else if (!config_equal(name, digits, "virt"))
+		digits = strlen(name);
+	if (!name[digits] || name[digits + strspn(name + digits, "0123456789")])
+		return conf_want(name, "virt0, virt1 ... on an interface of the host, or shmif0 ... on a "
+				       "bus file", error);
+	if (!backend || !*backend)
+		return config_error_set(error, "no backend for ", name, ": want ",
+					is_shmif ? "a bus file such as /tmp/bus"
+						 : "an interface of the host such as tap0",
+					NULL);
+	if (is_shmif)
+		*ret_host_path = &words[1];
+	else if (check_interface(backend, NULL))
+		return conf_want(backend, "an interface of the host such as tap0", error);
+	return conf_no_more(words + 2, "INTERFACE BACKEND", error);
+}
+
+static int check_address(char **words, struct config_error *error)
+{
+	struct address address;
+	int result = check_interface(words[0], error);
+
+	if (!result)
+		result = parse_cidr(words[1], &address, error);
+	if (!result)
+		result = conf_no_more(words + 2, "one address a line", error);
+	return result;
+}
+
+static int check_route(char **words, struct config_error *error)
+{
+	struct address destination, gateway;
+	bool is_default;
+	int result;
+
+	if (!words[0])
+		return conf_want(NULL, "default|DESTINATION/LENGTH GATEWAY [INTERFACE]", error);
+	is_default = !strcmp(words[0], "default");
+	if (!is_default) {
+		result = parse_cidr(words[0], &destination, error);
+		if (!result)
+			result = check_destination(words[0], &destination, error);
+		if (result)
+			return result;
+	}
+	if (!words[1] || !parse_address(words[1], &gateway))
+		return conf_want(words[1], "a GATEWAY that is an address such as 10.0.0.1", error);
+	if (!is_default && gateway.family != destination.family)
+		return conf_want(words[1],
+				 destination.family == AF_INET
+					 ? "an IPv4 gateway, as the destination is one"
+					 : "an IPv6 gateway, as the destination is one",
+				 error);
+	if (!words[2]) {
+		if (gateway.family == AF_INET6 && gateway.bytes[0] == 0xfe &&
+		    (gateway.bytes[1] & 0xc0) == 0x80)
+			return conf_want(words[1],
+					 "an INTERFACE behind it: link-local addresses mean nothing "
+					 "without",
+					 error);
+		return 0;
+	}
+	result = check_interface(words[2], error);
+	if (!result)
+		result = conf_no_more(words + 3, "GATEWAY and INTERFACE only", error);
+	return result;
+}
+
+int conf_net(char **words, char ***ret_host_path, struct config_error *error)
+{
+	const char *name = *words++;
+	int result;
+
+	*ret_host_path = NULL;
+	if (!strcmp(name, "interface"))
+		return check_backend(words, ret_host_path, error);
+	if (!strcmp(name, "address"))
+		return check_address(words, error);
+	if (!strcmp(name, "route"))
+		return check_route(words, error);
+	/* dhcp and up */
+	result = check_interface(words[0], error);
+	if (!result)
+		result = conf_no_more(words + 1, "one interface a line", error);
+	return result;
+}
