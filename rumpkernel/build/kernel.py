@@ -7,7 +7,7 @@ Builds the rump kernel: the driver that meson runs.
                        overlay rumpkernel/linux and the options of all components
     kernel.py modules  the components' modules and their index, after image
     kernel.py check    fails with a clear line where image would, before it takes time
-    kernel.py tree     makes the tree only and prints its path
+    kernel.py tree     makes the tree only, with a link to it, WORK/tree
 
 The way: source.py finds the Linux source and makes a tree, overlay.py lays
 arch/rump into it, kconfig.py makes the .config, kmake.py runs make, modindex.py
@@ -15,6 +15,7 @@ collects the modules.  Every step does nothing when its input is unchanged.
 
 The work folder holds:
     unpacked/NAME or farm-HASH    the tree
+    tree                          a link to it
     obj, obj-debug, obj-clang...  build folders, each with its logs
 """
 
@@ -82,6 +83,12 @@ class Build:
     def make_tree(self):
         self.tree, self.release = self.source.lay(self.work)
         overlay.lay(self.tree, os.path.abspath(self.options.overlay), HEADERS)
+        # a name that does not depend on the source
+        link = os.path.join(self.work, "tree")
+        if not (os.path.islink(link) and os.readlink(link) == self.tree):
+            if os.path.lexists(link):
+                os.unlink(link)
+            os.symlink(self.tree, link)
 
     def prepare(self):
         self.make_tree()
@@ -140,10 +147,17 @@ class Build:
         with open(self.options.output, "w", encoding="utf-8") as file:
             file.write(f"{count} modules of Linux {self.release}\n")
 
+    def tree_only(self):
+        self.make_tree()
+        if self.options.output:
+            with open(self.options.output, "w", encoding="utf-8") as file:
+                file.write(f"{self.tree}\n")
+
     def write_depfile(self):
         if self.options.depfile:
+            inputs = self.inputs() if self.options.what != "tree" else self.source.inputs()
             escaped = [path.replace("\\", "\\\\").replace(" ", "\\ ").replace("#", "\\#")
-                       for path in self.inputs()]
+                       for path in inputs]
             with open(self.options.depfile, "w", encoding="utf-8") as file:
                 file.write(f"{self.options.output}: " + " \\\n  ".join(escaped) + "\n")
 
@@ -179,12 +193,11 @@ def main():
     with open(os.path.join(build.work, ".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if options.what == "tree":
-            build.make_tree()
-            print(build.tree)
-            return
-        if not options.output:
+            build.tree_only()
+        elif not options.output:
             sys.exit(f"kernel.py {options.what} needs --output")
-        getattr(build, options.what)()
+        else:
+            getattr(build, options.what)()
         build.write_depfile()
 
 
