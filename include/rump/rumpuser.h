@@ -23,6 +23,7 @@
 #define RUMPUSER_VERSION 1
 
 struct rump_thread;		/* the kernel's object of a host thread */
+struct rumpuser_file_info;
 
 /* Where things lie in every process, so that pointers mean the same in all. */
 #define RUMP_IMAGE_BASE		0x5a0000000000UL
@@ -44,8 +45,8 @@ enum rumpuser_io_op {
 	RUMPUSER_IO_ZERO,	/* write zeroes; the space may stay allocated */
 	RUMPUSER_IO_CALL,	/* a host system call: call_nr, call_args */
 	/*
-	 * file_open(path, flags, &info) without a virtual CPU: call_args[0] to [2];
-	 * the result is the handle.  info may be NULL.
+	 * file_open(path, open_flags, info) without a virtual CPU; the result is
+	 * the handle.  info may be NULL.
 	 */
 	RUMPUSER_IO_OPEN,
 	RUMPUSER_IO_CLOSE,	/* file_close(file) */
@@ -69,7 +70,14 @@ struct rumpuser_io {
 	unsigned long long offset, length;	/* bytes; length for DISCARD and ZERO */
 	long result;				/* 0 or -errno; short transfers are finished inside */
 	long call_nr;				/* CALL: host system call number ... */
-	unsigned long call_args[6];		/* ... and arguments; result is what it returned */
+	union {
+		unsigned long call_args[6];	/* ... and arguments; result is what it returned */
+		struct {			/* OPEN; as call_args[0] to [2] */
+			const char *path;
+			unsigned long open_flags;
+			struct rumpuser_file_info *info;
+		};
+	};
 	unsigned int call_handles;		/* bit n: argument n is a handle, translated to an fd */
 	/* called by the I/O thread when the request is finished; may not block */
 	void (*done)(struct rumpuser_io *io);
