@@ -52,9 +52,10 @@ def _probe(name, word, where):
 
 
 def select(known, names):
-    """The components that names mean ("all", or a list), in the order of components.def."""
+    """The components that names mean ("all", "none" or a list), in the order of components.def."""
     if "all" in names:
         return list(known.values())
+    names = [name for name in names if name != "none"]
     for name in names:
         if name not in known:
             raise BuildError(f"{name}: no such component; there are: {' '.join(known)}")
