@@ -162,6 +162,8 @@ struct rumpuser_ops {
 	/* a detached thread with all signals blocked */
 	int (*thread_create)(void (*fn)(void *), void *arg, const char *name);
 	void (*yield)(void);
+	/* CPUs that this process may use */
+	unsigned int (*host_cpus)(void);
 	/* sleep while *word == value, at most until the monotonic time (0: for ever).
 	 * 0, -ETIMEDOUT, -EAGAIN (other value) or -EINTR (a handler without SA_RESTART ran) */
 	int (*wait)(unsigned int *word, unsigned int value, unsigned long long until); /* [blocks] */
