@@ -32,10 +32,12 @@ class Make:
         # a compiler cache serve every checkout.  gdb: set substitute-path.
         maps = f"-fdebug-prefix-map={self.tree}=linux -fdebug-prefix-map={self.objects}=linux/obj"
         if self.compiler == "clang":
-            tools = ["LLVM=1", f"CC={prefix}clang", f"HOSTCC={prefix}clang"]
+            # the tree's Makefile.clang knows no arch/rump
+            tools = ["LLVM=1", f"CC={prefix}clang", f"HOSTCC={prefix}clang",
+                     "CLANG_TARGET_FLAGS_rump=x86_64-linux-gnu"]
         else:
             tools = [f"CC={prefix}gcc", f"HOSTCC={prefix}gcc"]
-        return [f"ARCH=rump", f"O={self.objects}", f"KCFLAGS={maps}", f"KAFLAGS={maps}",
+        return ["ARCH=rump", f"O={self.objects}", f"KCFLAGS={maps}", f"KAFLAGS={maps}",
                 *tools, *self.extra]
 
     def _compiler_prefix(self):
@@ -101,7 +103,8 @@ class Make:
             say(line)
         seconds = time.monotonic() - start
         if process.returncode:
-            shown = "\n  ".join(errors[:12]) or "(no error line in the log)"
+            first = [line for line in errors if not line.startswith("make")] or errors
+            shown = "\n  ".join(first[:12]) or "(no error line in the log)"
             raise BuildError(f"{what} failed after {seconds:.0f} s; the log is {log_path}\n  {shown}")
         if count:
             say(f"{what}: {count} files in {seconds:.0f} s")
