@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# tests/run counts what a TAP stream says and distrusts what it does not.
+
+# tally CI STATUS TEXT: prints "passed failed skipped"
+tally() {
+	CI=$1 python3 - "$RUMP_TOP/tests/run" "$2" "$3" <<-'END' | tail -n 1
+		import importlib.machinery, importlib.util, sys
+		sys.dont_write_bytecode = True
+		loader = importlib.machinery.SourceFileLoader("runner", sys.argv[1])
+		runner = importlib.util.module_from_spec(importlib.util.spec_from_loader("runner", loader))
+		loader.exec_module(runner)
+		tally = runner.Tally("x")
+		text = sys.argv[3].replace("|", "\n")
+		tally.read(text)
+		tally.end(int(sys.argv[2]), 0, 1, text)
+		print(tally.passed, len(tally.failures), len(tally.skips))
+	END
+}
+
+@test "results are counted" {
+	[ "$(tally no 0 '1..2|ok 1 a|ok 2 - b # comment')" = "2 0 0" ]
+	[ "$(tally no 1 '1..3|ok 1 a|not ok 2 b|# why|ok 3 c')" = "2 1 0" ]
+	[ "$(tally no 1 'ok 1 a|not ok 2 b|1..2')" = "1 1 0" ]
+}
+
+@test "skips are skips, and failures in CI" {
+	[ "$(tally no 0 '1..2|ok 1 a|ok 2 b # skip no disk')" = "1 0 1" ]
+	[ "$(tally no 0 '1..0 # SKIP no compiler')" = "0 0 1" ]
+	[ "$(tally true 0 '1..2|ok 1 a|ok 2 b # skip no disk')" = "1 1 0" ]
+}
+
+@test "a stream that ends early, late or oddly is a failure" {
+	[ "$(tally no 0 '1..3|ok 1 a')" = "1 1 0" ]
+	[ "$(tally no 0 'nothing')" = "0 1 0" ]
+	[ "$(tally no 139 '1..1|ok 1 a')" = "1 1 0" ]
+	[ "$(tally no 124 '1..2|ok 1 a')" = "1 1 0" ]
+	[ "$(tally no 0 '1..1|ok 1 a|Bail out! no memory')" = "1 1 0" ]
+}
+
+@test "a failing file fails the run and is named in its end" {
+	local top=$BATS_TEST_TMPDIR/top
+	mkdir -p "$top/tests" "$BATS_TEST_TMPDIR/bin"
+	cp "$RUMP_TOP/tests/run" "$top/tests/run"
+	printf '@test "good" { true; }\n@test "bad" { false; }\n' >"$top/tests/mixed.bats"
+	printf '# timeout: 1\n@test "hangs" { sleep 30; }\n' >"$top/tests/slow.bats"
+	# stand-ins for a configured build without unit tests
+	printf '#!/bin/sh\necho "[]"\n' >"$BATS_TEST_TMPDIR/bin/meson"
+	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/ninja"
+	chmod +x "$BATS_TEST_TMPDIR"/bin/*
+	run env -u CI -u RUMP_BUILD PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run"
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[ "${lines[-1]}" = "1 passed, 2 failed, 0 skipped" ]
+	[[ ${lines[-2]} == *tests/mixed.bats*tests/slow.bats* ]]
+	run env -u CI -u RUMP_BUILD PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run" nothing-like-this
+	[ "$status" -eq 1 ]
+}
