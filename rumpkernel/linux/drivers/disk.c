@@ -33,6 +33,7 @@
 #include <asm/rump.h>
 
 #include "disk.h"
+#include "why.h"
 
 #define QUEUE_DEPTH	128
 #define MAX_SEGMENTS	256
@@ -426,10 +427,10 @@ struct rump_disk *rump_disk_add(const struct rump_disk_spec *spec, char *why, si
 			snprintf(why, why_size, "%s: in use by another kernel (locked by pid %d)",
 				 spec->hostpath, info->lock_owner);
 		else if (error == -EBUSY)
-			snprintf(why, why_size, "%s: in use by another kernel", spec->hostpath);
+			snprintf(why, why_size, "%s: in use by another kernel, or mounted",
+				 spec->hostpath);
 		else
-			snprintf(why, why_size, "%s: cannot be opened: error %ld",
-				 spec->hostpath, -error);
+			rump_fail(why, why_size, error, "%s", spec->hostpath);
 		goto free;
 	}
 	disk->file = error;
@@ -447,8 +448,7 @@ struct rump_disk *rump_disk_add(const struct rump_disk_spec *spec, char *why, si
 	error = disk_register(disk, bytes, sector, info->can_discard && !info->is_readonly,
 			      spec->readonly || info->is_readonly);
 	if (error) {
-		snprintf(why, why_size, "%s: the disk cannot be added: error %ld",
-			 spec->hostpath, -error);
+		rump_fail(why, why_size, error, "%s: the disk cannot be added", spec->hostpath);
 		goto close;
 	}
 	kfree(info);
@@ -458,7 +458,7 @@ close:
 	host_file_op(disk->file, RUMPUSER_IO_CLOSE);
 free:
 	if (error == -ENOMEM)
-		snprintf(why, why_size, "%s: out of memory", spec->hostpath);
+		rump_fail(why, why_size, error, "%s", spec->hostpath);
 	if (disk) {
 		if (disk->index >= 0)
 			ida_free(&disk_ida, disk->index);

@@ -39,6 +39,7 @@
 #include "etfs.h"
 #include "hostfs/chr.h"
 #include "hostfs/hostfs.h"
+#include "why.h"
 
 #define WHY_SIZE	256
 
@@ -53,52 +54,6 @@ struct etfs {
 
 static DEFINE_MUTEX(etfs_lock);
 static LIST_HEAD(etfs_list);
-
-static const char *reason(long error)
-{
-	switch (error) {
-	case -EACCES:
-	case -EPERM:
-		return "permission denied";
-	case -EBUSY:
-		return "in use";
-	case -EEXIST:
-		return "exists already";
-	case -EISDIR:
-		return "is a directory";
-	case -EMFILE:
-	case -ENFILE:
-		return "too many open files";
-	case -ENAMETOOLONG:
-		return "name too long";
-	case -ENOENT:
-		return "no such file or directory";
-	case -ENOMEM:
-		return "out of memory";
-	case -ENOTDIR:
-		return "not a directory";
-	case -EROFS:
-		return "read-only file system";
-	default:
-		return NULL;
-	}
-}
-
-static __printf(4, 5) long fail(char *why, size_t why_size, long error, const char *fmt, ...)
-{
-	const char *text = reason(error);
-	va_list args;
-	int length;
-
-	va_start(args, fmt);
-	length = vscnprintf(why, why_size, fmt, args);
-	va_end(args);
-	if (text)
-		snprintf(why + length, why_size - length, ": %s", text);
-	else
-		snprintf(why + length, why_size - length, ": error %ld", -error);
-	return error;
-}
 
 /* Without repeated and trailing slashes, so that one name is one key. */
 static char *normal_key(const char *key)
@@ -312,7 +267,7 @@ static long add_blk(struct etfs *etfs, const struct rump_disk_spec *spec, char *
 	error = make_name(etfs->key, S_IFBLK | 0600, rump_disk_devt(etfs->disk));
 	if (error) {
 		rump_disk_remove(etfs->disk);
-		return fail(why, why_size, error, "%s", etfs->key);
+		return rump_fail(why, why_size, error, "%s", etfs->key);
 	}
 	return 0;
 }
@@ -323,11 +278,11 @@ static long add_chr(struct etfs *etfs, const char *hostpath, char *why, size_t w
 
 	etfs->chr = hostfs_chr_add(hostpath);
 	if (IS_ERR(etfs->chr))
-		return fail(why, why_size, PTR_ERR(etfs->chr), "%s", etfs->key);
+		return rump_fail(why, why_size, PTR_ERR(etfs->chr), "%s", etfs->key);
 	error = make_name(etfs->key, S_IFCHR | 0600, hostfs_chr_devt(etfs->chr));
 	if (error) {
 		hostfs_chr_remove(etfs->chr);
-		return fail(why, why_size, error, "%s", etfs->key);
+		return rump_fail(why, why_size, error, "%s", etfs->key);
 	}
 	return 0;
 }
@@ -341,7 +296,7 @@ static long add_mount(struct etfs *etfs, const struct rump_disk_spec *spec, char
 	error = make_name(etfs->key, is_dir ? S_IFDIR | 0755 : S_IFREG | 0600, 0);
 	etfs->made_name = !error;
 	if (error && !(error == -EEXIST && is_dir))
-		return fail(why, why_size, error, "%s", etfs->key);
+		return rump_fail(why, why_size, error, "%s", etfs->key);
 	error = mount_hostfs(etfs, spec->hostpath, spec->begin, spec->size, spec->readonly);
 	if (error) {
 		if (etfs->made_name)
@@ -350,7 +305,7 @@ static long add_mount(struct etfs *etfs, const struct rump_disk_spec *spec, char
 			snprintf(why, why_size, "%s: the window does not lie in the file",
 				 spec->hostpath);
 		else
-			fail(why, why_size, error, "%s", spec->hostpath);
+			rump_fail(why, why_size, error, "%s", spec->hostpath);
 	}
 	return error;
 }
@@ -361,11 +316,11 @@ static long add_locked(struct hostfs_req *req, struct etfs *etfs,
 	long error;
 
 	if (find(etfs->key))
-		return fail(why, why_size, -EEXIST, "%s", etfs->key);
+		return rump_fail(why, why_size, -EEXIST, "%s", etfs->key);
 	error = hostfs_call(req, __NR_statx, 0, AT_FDCWD, (unsigned long)spec->hostpath, 0,
 			    STATX_TYPE, (unsigned long)&req->stx);
 	if (error)
-		return fail(why, why_size, error, "%s", spec->hostpath);
+		return rump_fail(why, why_size, error, "%s", spec->hostpath);
 	if (!is_fit(etfs->type, req->stx.stx_mode)) {
 		snprintf(why, why_size, "%s: not %s", spec->hostpath, wanted(etfs->type));
 		return etfs->type == RUMP_ETFS_DIR || etfs->type == RUMP_ETFS_DIR_SUBDIRS ?
@@ -373,7 +328,7 @@ static long add_locked(struct hostfs_req *req, struct etfs *etfs,
 	}
 	error = make_parents(etfs->key);
 	if (error)
-		return fail(why, why_size, error, "%s", etfs->key);
+		return rump_fail(why, why_size, error, "%s", etfs->key);
 
 	if (etfs->type == RUMP_ETFS_BLK)
 		error = add_blk(etfs, spec, why, why_size);
@@ -405,7 +360,7 @@ long rump_etfs_add(const char *key, const char *hostpath, int type, u64 begin, u
 	etfs = kzalloc(sizeof(*etfs), GFP_KERNEL);
 	if (!req || !etfs) {
 		kfree(etfs);
-		return fail(why, why_size, -ENOMEM, "%s", key);
+		return rump_fail(why, why_size, -ENOMEM, "%s", key);
 	}
 	etfs->type = type;
 	etfs->key = normal_key(key);
@@ -417,7 +372,7 @@ long rump_etfs_add(const char *key, const char *hostpath, int type, u64 begin, u
 	}
 	path = absolute_hostpath(req, hostpath);
 	if (IS_ERR(path)) {
-		error = fail(why, why_size, PTR_ERR(path), "%s", hostpath);
+		error = rump_fail(why, why_size, PTR_ERR(path), "%s", hostpath);
 	} else {
 		spec.hostpath = path;
 		cred = override_creds(&init_cred);
@@ -471,7 +426,7 @@ long rump_etfs_remove(const char *key, char *why, size_t why_size)
 	long error = -ENOENT;
 
 	if (IS_ERR(name))
-		return fail(why, why_size, -ENOENT, "%s", key);
+		return rump_fail(why, why_size, -ENOENT, "%s", key);
 	cred = override_creds(&init_cred);
 	mutex_lock(&etfs_lock);
 	etfs = find(name);
@@ -484,7 +439,7 @@ long rump_etfs_remove(const char *key, char *why, size_t why_size)
 	}
 	mutex_unlock(&etfs_lock);
 	revert_creds(cred);
-	return error ? fail(why, why_size, error, "%s", key) : 0;
+	return error ? rump_fail(why, why_size, error, "%s", key) : 0;
 }
 
 /* ---- the program's side: host stacks up to rump_kernel_call() ---- */
@@ -597,11 +552,13 @@ void rump_boot_etfs_register(struct rump_boot_etfs *eb)
 	boot_end = &eb->next;
 }
 
-void rump_etfs_boot(void)
+long rump_etfs_boot(void)
 {
-	char *why = kmalloc(WHY_SIZE, GFP_KERNEL | __GFP_NOFAIL);
+	char *why = kmalloc(WHY_SIZE, GFP_KERNEL);
 	struct rump_boot_etfs *eb, *next;
 
+	if (!why)
+		return -ENOMEM;
 	for (eb = boot_list; eb; eb = next) {
 		next = eb->next;
 		eb->error = -rump_etfs_add(eb->key, eb->hostpath, eb->type, eb->begin, eb->size,
@@ -612,4 +569,5 @@ void rump_etfs_boot(void)
 	boot_list = NULL;
 	boot_end = &boot_list;
 	kfree(why);
+	return 0;
 }

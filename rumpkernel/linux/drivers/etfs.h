@@ -26,6 +26,7 @@ long rump_etfs_add(const char *key, const char *hostpath, int type, u64 begin, u
 /* -ENOENT: not registered; -EBUSY: in use */
 long rump_etfs_remove(const char *key, char *why, size_t why_size);
 /* what rump_boot_etfs_register() collected */
-void rump_etfs_boot(void);
+/* -ENOMEM; an error of a registration is told in it, and does not end the boot */
+long rump_etfs_boot(void);
 
 #endif
