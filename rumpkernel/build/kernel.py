@@ -10,7 +10,8 @@ Builds the rump kernel: the driver that meson runs.
     kernel.py tree     makes the tree only, with a link to it, WORK/tree
 
 The way: source.py finds the Linux source and makes a tree, overlay.py lays
-arch/rump into it, kconfig.py makes the .config, kmake.py runs make, modindex.py
+arch/rump into it, kconfig.py makes the .config, gen_syscalls.py the rump_sys_*
+functions, kmake.py runs make, modindex.py
 collects the modules.  Every step does nothing when its input is unchanged.
 
 The work folder holds:
@@ -28,6 +29,7 @@ import sys
 sys.dont_write_bytecode = True      # the source folder stays as it is
 
 import components
+import gen_syscalls
 import kconfig
 import kmake
 import modindex
@@ -78,7 +80,7 @@ class Build:
         scripts = [module.__file__ for module in
                    (components, kconfig, kmake, modindex, overlay, report, source)]
         return [*self.source.inputs(), *overlay.inputs(self.options.overlay, HEADERS),
-                os.path.abspath(__file__), *scripts, DEFINITIONS, *self.fragments()]
+                os.path.abspath(__file__), *scripts, *gen_syscalls.inputs(), DEFINITIONS, *self.fragments()]
 
     def make_tree(self):
         self.tree, self.release = self.source.lay(self.work)
@@ -99,6 +101,9 @@ class Build:
         self.make.extra = [f"RUMP_STUB_LIB={self.make_stub()}"]
         kconfig.configure(kconfig.merge(self.fragments()), self.tree, self.objects, self.make,
                           strict)
+        # <generated/...> of the build folder: the tree itself stays the source
+        gen_syscalls.generate(self.tree, rows=os.path.join(
+            self.objects, "include/generated/rump_syscalls.inc"))
 
     def make_stub(self):
         """A library that only has librumpuser's soname, for the link of the image."""
