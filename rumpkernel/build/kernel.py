@@ -124,17 +124,23 @@ class Build:
         out = os.path.abspath(self.options.output)
         os.makedirs(os.path.dirname(out), exist_ok=True)
         debug = os.path.join(os.path.dirname(out), SONAME + ".debug")
-        if not _is_newer(out, vmlinux):
+        # vmlinux of another build folder (kernel_debug) may well be older than out
+        made_of = f"{vmlinux} {os.stat(vmlinux).st_mtime_ns}\n"
+        note = os.path.join(self.work, "image.made-of")
+        if not os.path.exists(out) or _read(note) != made_of:
             subprocess.run(["objcopy", "--only-keep-debug", vmlinux, debug], check=True)
             fresh = out + ".new"
             subprocess.run(["objcopy", "--strip-debug", f"--add-gnu-debuglink={debug}",
                             vmlinux, fresh], check=True)
             os.rename(fresh, out)
+            with open(note, "w", encoding="utf-8") as file:
+                file.write(made_of)
         for name in (SONAME, "librump.so"):
             link = os.path.join(os.path.dirname(out), name)
             if not os.path.islink(link):
                 os.symlink(os.path.basename(out), link)
         self.write_gdb_file(os.path.dirname(out))
+        modindex.write_builtin(self.module_folder(), self.components)
 
     def write_gdb_file(self, folder):
         """gdb -x rump.gdb finds the kernel's source lines."""
@@ -143,9 +149,13 @@ class Build:
         with open(os.path.join(folder, "rump.gdb"), "w", encoding="utf-8") as file:
             file.write(text)
 
+    def module_folder(self):
+        """Beside the image, at the place where an installation has it."""
+        return os.path.join(os.path.dirname(os.path.abspath(self.options.output)), "rump/modules")
+
     def modules(self):
         self.prepare()
-        folder = os.path.join(os.path.dirname(self.options.output), "rump/modules")
+        folder = self.module_folder()
         self.make.run("modules", ["modules"], log="modules.log")
         count = modindex.collect(self.objects, folder, self.components, self.release)
         report.say(f"{count} modules in {folder}")
@@ -167,8 +177,12 @@ class Build:
                 file.write(f"{self.options.output}: " + " \\\n  ".join(escaped) + "\n")
 
 
-def _is_newer(path, than):
-    return os.path.exists(path) and os.stat(path).st_mtime_ns > os.stat(than).st_mtime_ns
+def _read(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 def arguments():

@@ -168,10 +168,29 @@ def index_lines(modules, components, release):
             elif module not in modules.builtin:
                 raise BuildError(f"component {component.name}: no module {module} was built")
         lines.append(" ".join(words))
-    for component in components:
-        for fstype, offset, content in component.probes:
-            lines.append(f"magic {fstype} {offset} {content}")
-    return lines
+    return lines + magic_lines(components)
+
+
+def magic_lines(components):
+    return [f"magic {fstype} {offset} {content}"
+            for component in components for fstype, offset, content in component.probes]
+
+
+def write_index(folder, lines):
+    os.makedirs(folder, exist_ok=True)
+    index = os.path.join(folder, "modules.index")
+    fresh = index + ".new"
+    with open(fresh, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    os.rename(fresh, index)
+
+
+def write_builtin(folder, components):
+    """The index of a kernel whose modules are not built yet: what it can do without them."""
+    builtin = [component for component in components if not component.modules]
+    if not os.path.exists(os.path.join(folder, "modules.index")):
+        write_index(folder, [f"component {component.name}" for component in builtin]
+                    + magic_lines(builtin))
 
 
 def collect(objects, folder, components, release, objcopy="objcopy"):
@@ -184,14 +203,10 @@ def collect(objects, folder, components, release, objcopy="objcopy"):
             os.unlink(os.path.join(folder, entry))
     for name, path in modules.paths.items():
         target = os.path.join(folder, f"{name}.ko")
-        if os.path.exists(target) and os.stat(target).st_mtime_ns >= os.stat(path).st_mtime_ns:
+        # a copy has its original's time
+        if os.path.exists(target) and os.stat(target).st_mtime_ns == os.stat(path).st_mtime_ns:
             continue
-        subprocess.run([objcopy, "--strip-debug", path, target], check=True)
+        subprocess.run([objcopy, "--strip-debug", "--preserve-dates", path, target], check=True)
 
-    text = "\n".join(index_lines(modules, components, release)) + "\n"
-    index = os.path.join(folder, "modules.index")
-    fresh = index + ".new"
-    with open(fresh, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.rename(fresh, index)
+    write_index(folder, index_lines(modules, components, release))
     return len(modules.paths)
