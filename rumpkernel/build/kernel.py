@@ -126,7 +126,7 @@ class Build:
         debug = os.path.join(os.path.dirname(out), SONAME + ".debug")
         # vmlinux of another build folder (kernel_debug) may well be older than out
         made_of = f"{vmlinux} {os.stat(vmlinux).st_mtime_ns}\n"
-        note = os.path.join(self.work, "image.made-of")
+        note = os.path.join(os.path.dirname(out), ".librump.made-of")
         if not os.path.exists(out) or _read(note) != made_of:
             subprocess.run(["objcopy", "--only-keep-debug", vmlinux, debug], check=True)
             fresh = out + ".new"
