@@ -110,13 +110,23 @@ struct rumpuser_upcalls {
 	 * that never entered).  Returns a new pc to go on at; pc itself to
 	 * try again; 0 if the fault is not ours.  When the kernel itself is
 	 * at fault it prints and panics.
+	 * Runs in the signal handler; an alternate stack that this runs on is
+	 * switched off meanwhile, so that it may switch stacks, wait, and fault
+	 * again.  addr is 0 for addresses that are not canonical.  regs: the
+	 * gregs of ucontext_t.
 	 */
 	unsigned long (*fault)(struct rump_thread *t, unsigned long pc, unsigned long addr,
 			       unsigned int is_write, const unsigned long *regs);
 	/* exit(3): sync, unmount, stop. [blocks] */
 	void (*shutdown)(void);
-	/* in the child of fork: the kernel is not this process's any more */
+	/*
+	 * In the child of fork: the kernel is not this process's any more.  The
+	 * memory at RUMP_MEMORY_BASE and all handles are gone, get_thread() gives
+	 * NULL.  Not called when memory_create() was not: such a child may boot.
+	 */
 	void (*forked)(void);
+	/* loads a component whose library came after boot: 0 or -errno. [blocks] */
+	int (*component_load)(const char *name);
 };
 
 struct rumpuser_memory {
@@ -235,5 +245,29 @@ const struct rumpuser_ops *rumpuser_init(int version, const struct rumpuser_upca
 
 /* What boot_error() was told last; "" if nothing. */
 const char *rumpuser_boot_error(void);
+
+/*
+ * The kernel is to start with this component; after boot: load it now.  Called
+ * by the constructors of libraries such as librumpfs_xfs.so, whose other
+ * contents are none.  A failure is told on stderr. [blocks]
+ */
+void rumpuser_component_add(const char *name);
+
+/*
+ * sigaction(2) as the program means it.  The kernel needs SIGSEGV and SIGBUS and
+ * passes on to the program's action what is not its own; who interposes
+ * sigaction() hands these two here.  Before boot this is the plain system call.
+ * Returns 0 or -errno; -EINVAL for other signals.  Async-signal-safe.
+ * (A thread that has them blocked is killed by the host at the first fault, so
+ * they must be kept out of signal masks as well.)
+ */
+struct sigaction;
+int rumpuser_sigaction(int sig, const struct sigaction *action, struct sigaction *ret_old);
+
+/*
+ * Nonzero: the caller sees to it that rump_pub_shutdown() is called in time
+ * (later than this library could), so that no destructor does.
+ */
+void rumpuser_shutdown_by_caller(int is_caller);
 
 #endif
