@@ -75,18 +75,19 @@ static int read_word(struct conf_lexer *lexer, char **to, struct config_error *e
 		} else if (c == '\\' && quoted) {
 			lexer->at++;
 			if (lexer->at == lexer->end || (*lexer->at != '"' && *lexer->at != '\\'))
-				return config_error_set(error, "'\\' in '\"",
-							config_show(quoted, (size_t)(*to - quoted))
-								.text,
-							"': want \\\" for a quote, \\\\ for a "
-							"backslash",
-							NULL);
+				return config_error_set(
+					error, "'\\' in '\"",
+					config_show(quoted, (size_t)(*to - quoted)).text,
+					"': want \\\" for a quote, \\\\ for a "
+					"backslash",
+					NULL);
 			c = *lexer->at;
 		}
 		if (*to >= limit)
 			return config_error_set(error, "'", config_show(start, 16).text,
 						"...': the line is longer than ",
-						config_number(lexer->size - 1).text, " bytes", NULL);
+						config_number(lexer->size - 1).text, " bytes",
+						NULL);
 		*(*to)++ = c;
 	}
 	*(*to)++ = '\0';
@@ -125,7 +126,8 @@ static int read_line(struct conf_lexer *lexer, struct conf_line *line, struct co
 						" words in a line", NULL);
 		} else if (to == lexer->buffer + lexer->size) {
 			return config_error_set(error, "the line is longer than ",
-						config_number(lexer->size - 1).text, " bytes", NULL);
+						config_number(lexer->size - 1).text, " bytes",
+						NULL);
 		} else {
 			char *word = to;
 

@@ -18,16 +18,16 @@
 #include "rump_conf.h"
 
 struct conf_lexer {
-	const char *at, *end;	/* what is left of the text */
-	unsigned int line;	/* number of the line that at is in */
-	char *buffer;		/* holds the words of the last line */
+	const char *at, *end; /* what is left of the text */
+	unsigned int line;    /* number of the line that at is in */
+	char *buffer;	      /* holds the words of the last line */
 	size_t size;
 };
 
 struct conf_line {
-	char *words[RUMP_CONF_WORDS_MAX + 1];	/* ends with NULL */
+	char *words[RUMP_CONF_WORDS_MAX + 1]; /* ends with NULL */
 	unsigned int count;
-	unsigned int number;	/* of its first line, or of the one with the error */
+	unsigned int number; /* of its first line, or of the one with the error */
 };
 
 /*

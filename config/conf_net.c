@@ -36,14 +36,15 @@ static int check_interface(const char *word, struct config_error *error)
 		return conf_want(NULL, "an INTERFACE such as virt0", error);
 	if (!config_is_name(word, INTERFACE_MAX_BYTES, "_-.@+") || !strcmp(word, ".") ||
 	    !strcmp(word, ".."))
-		return conf_want(word, "an interface such as virt0: at most 15 letters, digits, _ - .",
+		return conf_want(word,
+				 "an interface such as virt0: at most 15 letters, digits, _ - .",
 				 error);
 	return 0;
 }
 
 static bool parse_address(const char *word, struct address *ret_address)
 {
-	struct address address = { .family = AF_INET };
+	struct address address = {.family = AF_INET};
 
 	if (inet_pton(AF_INET, word, address.bytes) != 1) {
 		address.family = AF_INET6;
@@ -121,8 +122,10 @@ static int check_backend(char **words, char ***ret_host_path, struct config_erro
 	else if (!config_equal(name, digits, "virt"))
 		digits = strlen(name);
 	if (!name[digits] || name[digits + strspn(name + digits, "0123456789")])
-		return conf_want(name, "virt0, virt1 ... on an interface of the host, or shmif0 ... on a "
-				       "bus file", error);
+		return conf_want(name,
+				 "virt0, virt1 ... on an interface of the host, or shmif0 ... on a "
+				 "bus file",
+				 error);
 	if (!backend || !*backend)
 		return config_error_set(error, "no backend for ", name, ": want ",
 					is_shmif ? "a bus file such as /tmp/bus"
@@ -174,10 +177,11 @@ static int check_route(char **words, struct config_error *error)
 	if (!words[2]) {
 		if (gateway.family == AF_INET6 && gateway.bytes[0] == 0xfe &&
 		    (gateway.bytes[1] & 0xc0) == 0x80)
-			return conf_want(words[1],
-					 "an INTERFACE behind it: link-local addresses mean nothing "
-					 "without",
-					 error);
+			return conf_want(
+				words[1],
+				"an INTERFACE behind it: link-local addresses mean nothing "
+				"without",
+				error);
 		return 0;
 	}
 	result = check_interface(words[2], error);

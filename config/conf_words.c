@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define NAME_MAX_BYTES	   64
+#define NAME_MAX_BYTES 64
 #define HOSTNAME_MAX_BYTES 64 /* __NEW_UTS_LEN */
 
 int conf_want(const char *word, const char *want, struct config_error *error)
@@ -73,7 +73,7 @@ int conf_mkdir(char **words, struct rumpuser_boot_item *item, struct config_erro
  */
 static int check_options(const char *options, struct config_error *error)
 {
-	static const char *const names[] = { "ro", "rw", NULL };
+	static const char *const names[] = {"ro", "rw", NULL};
 
 	if (!*options || *options == ',')
 		return conf_want(options, "OPTIONS such as ro,noatime", error);

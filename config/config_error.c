@@ -124,8 +124,8 @@ static unsigned int distance(const char *a, size_t a_length, const char *b, size
 		now[0] = (unsigned char)i;
 		for (size_t j = 1; j <= b_length; j++) {
 			unsigned int wrong = lower(a[i - 1]) != lower(b[j - 1]);
-			unsigned int steps = least(least(last[j], now[j - 1]) + 1u,
-						   last[j - 1] + wrong);
+			unsigned int steps =
+				least(least(last[j], now[j - 1]) + 1u, last[j - 1] + wrong);
 
 			if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
 			    lower(a[i - 2]) == lower(b[j - 1]))

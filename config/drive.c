@@ -51,7 +51,8 @@ static unsigned int word_bit(const char *word, size_t length)
 
 static int word_error(struct config_error *error, const char *word, const char *want)
 {
-	return config_error_set(error, "'", config_show(word, strlen(word)).text, "': ", want, NULL);
+	return config_error_set(error, "'", config_show(word, strlen(word)).text, "': ", want,
+				NULL);
 }
 
 static int set_size(struct drive_spec *spec, const char *word, const char *value,
@@ -152,10 +153,10 @@ int drive_spec_word(struct drive_spec *spec, const char *word, struct config_err
 	} else if (!value || !*value) {
 		return config_error_set(error, "'", config_show(word, length).text,
 					"' has no value: want ", config_show(word, length).text,
-					bit == GIVEN_TYPE     ? "=blk" :
-					bit == GIVEN_SECTOR   ? "=512" :
-					bit == GIVEN_OFFSET   ? "=0" :
-								"=16m",
+					bit == GIVEN_TYPE     ? "=blk"
+					: bit == GIVEN_SECTOR ? "=512"
+					: bit == GIVEN_OFFSET ? "=0"
+							      : "=16m",
 					" for example", NULL);
 	} else if (bit == GIVEN_SIZE) {
 		result = set_size(&new, word, value, error);
@@ -177,12 +178,12 @@ int drive_spec_check(const struct drive_spec *spec, struct config_error *error)
 	unsigned int sector = spec->sector_size ? spec->sector_size : 512;
 
 	if (!has_window && (spec->given & (GIVEN_SIZE | GIVEN_OFFSET)))
-		return config_error_set(error, spec->given & GIVEN_SIZE ? "size=" : "offset=",
-					" is for type=blk and type=reg, not for type=",
-					types[spec->type], NULL);
+		return config_error_set(
+			error, spec->given & GIVEN_SIZE ? "size=" : "offset=",
+			" is for type=blk and type=reg, not for type=", types[spec->type], NULL);
 	if (spec->type != RUMP_ETFS_BLK && spec->sector_size)
-		return config_error_set(error, "sector= is for type=blk, not for type=",
-					types[spec->type], NULL);
+		return config_error_set(
+			error, "sector= is for type=blk, not for type=", types[spec->type], NULL);
 	if (spec->size == RUMP_ETFS_SIZE_ENDOFF)
 		return 0;
 	if (spec->size > OFFSET_MAX - spec->offset)
@@ -212,11 +213,11 @@ static int cut_word(const char *text, char *to, size_t *ret_length, struct confi
 		if (*from == '\\') {
 			from++;
 			if (*from != ',' && *from != '\\')
-				return config_error_set(error, "'",
-							config_show(from - 1, 1 + !!*from).text,
-							"': want \\, for a comma in a word, \\\\ for "
-							"a backslash",
-							NULL);
+				return config_error_set(
+					error, "'", config_show(from - 1, 1 + !!*from).text,
+					"': want \\, for a comma in a word, \\\\ for "
+					"a backslash",
+					NULL);
 		}
 		*to++ = *from;
 	}
@@ -250,9 +251,10 @@ static int parse_word(struct drive_spec *spec, char *word, bool *ret_is_kept,
 		if (result)
 			return result;
 		if (!value || !*value)
-			return config_error_set(error, is_key ? "'key' has no value: want key=/dev/vda"
-							      : "'hostpath' has no value: want "
-								"hostpath=disk.img",
+			return config_error_set(error,
+						is_key ? "'key' has no value: want key=/dev/vda"
+						       : "'hostpath' has no value: want "
+							 "hostpath=disk.img",
 						NULL);
 		if (is_key)
 			return set_key(spec, value, error);
@@ -260,7 +262,8 @@ static int parse_word(struct drive_spec *spec, char *word, bool *ret_is_kept,
 		return 0;
 	}
 	if (!length)
-		return config_error_set(error, "empty word: want key=/dev/vda,hostpath=disk.img", NULL);
+		return config_error_set(error, "empty word: want key=/dev/vda,hostpath=disk.img",
+					NULL);
 	if (!bit)
 		return config_error_unknown(error, "word", word, length, words);
 	return drive_spec_word(spec, word, error);

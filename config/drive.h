@@ -24,13 +24,13 @@
 #include "config_error.h"
 
 struct drive_spec {
-	const char *key;	/* normalised; points into the caller's buffer */
-	const char *hostpath;	/* as written; points into the caller's buffer */
-	int type;		/* enum rump_etfs_type, rump.h */
-	uint64_t offset, size;	/* bytes; size RUMP_ETFS_SIZE_ENDOFF: to the host file's end */
+	const char *key;       /* normalised; points into the caller's buffer */
+	const char *hostpath;  /* as written; points into the caller's buffer */
+	int type;	       /* enum rump_etfs_type, rump.h */
+	uint64_t offset, size; /* bytes; size RUMP_ETFS_SIZE_ENDOFF: to the host file's end */
 	bool is_readonly;
 	unsigned int sector_size; /* 0: what the host file has */
-	unsigned int given;	/* private: which words were seen */
+	unsigned int given;	  /* private: which words were seen */
 };
 
 /*

@@ -21,10 +21,10 @@
 
 struct parser {
 	const char *text;
-	size_t at;		/* offset of what an error is about */
+	size_t at; /* offset of what an error is about */
 	struct hijack_config *config;
 	struct config_error *error;
-	unsigned int given;	/* bit n: words[n] was there */
+	unsigned int given; /* bit n: words[n] was there */
 };
 
 /* A piece of the text, escapes and all. */
@@ -37,7 +37,7 @@ struct word {
 	const char *name;
 	const char *want;
 	int (*take)(struct parser *parser, struct piece value);
-	bool is_routing;	/* says what is hijacked */
+	bool is_routing; /* says what is hijacked */
 	bool may_repeat;
 };
 
@@ -45,7 +45,7 @@ struct word {
 
 static struct piece cut(const char *text, char separator)
 {
-	struct piece piece = { .start = text };
+	struct piece piece = {.start = text};
 
 	while (text[piece.length] && text[piece.length] != separator) {
 		if (text[piece.length] == '\\' && text[piece.length + 1])
@@ -101,11 +101,12 @@ static char *store(struct parser *parser, struct piece piece)
 		if (c == '\\') {
 			c = ++i < piece.length ? piece.start[i] : '\0';
 			if (!c || !strchr("\\,:", c)) {
-				config_error_set(parser->error, "'",
-						 config_show(piece.start + i - 1, 1 + !!c).text,
-						 "': want \\, for a comma, \\: for a colon, \\\\ for "
-						 "a backslash",
-						 NULL);
+				config_error_set(
+					parser->error, "'",
+					config_show(piece.start + i - 1, 1 + !!c).text,
+					"': want \\, for a comma, \\: for a colon, \\\\ for "
+					"a backslash",
+					NULL);
 				return NULL;
 			}
 		}
@@ -128,11 +129,12 @@ static int store_prefix(struct parser *parser, struct piece value, struct hijack
 	if (config_normalise_path(path))
 		return want(parser, value, "an absolute path");
 	if (!strcmp(path, "/"))
-		return config_error_set(parser->error, "'", config_show(value.start, value.length).text,
+		return config_error_set(parser->error, "'",
+					config_show(value.start, value.length).text,
 					"' is the root: nothing would be left of the host; want a "
 					"prefix such as /rump",
 					NULL);
-	*ret_prefix = (struct hijack_prefix){ .text = path, .length = strlen(path) };
+	*ret_prefix = (struct hijack_prefix){.text = path, .length = strlen(path)};
 	return 0;
 }
 
@@ -206,19 +208,45 @@ static const struct family {
 	int number;
 } families[] = {
 	/* the first of a number's names is the one that errors show */
-	{ "inet", AF_INET },	     { "inet6", AF_INET6 },	  { "local", AF_LOCAL },
-	{ "unix", AF_UNIX },	     { "netlink", AF_NETLINK },	  { "route", AF_NETLINK },
-	{ "packet", AF_PACKET },     { "vsock", AF_VSOCK },	  { "bluetooth", AF_BLUETOOTH },
-	{ "alg", AF_ALG },	     { "can", AF_CAN },		  { "tipc", AF_TIPC },
-	{ "key", AF_KEY },	     { "pppox", AF_PPPOX },	  { "rds", AF_RDS },
-	{ "smc", AF_SMC },	     { "xdp", AF_XDP },		  { "mctp", 45 },
-	{ "qipcrtr", AF_QIPCRTR },   { "kcm", AF_KCM },		  { "nfc", AF_NFC },
-	{ "ieee802154", AF_IEEE802154 }, { "caif", AF_CAIF },	  { "phonet", AF_PHONET },
-	{ "rxrpc", AF_RXRPC },	     { "mpls", AF_MPLS },	  { "ib", AF_IB },
-	{ "llc", AF_LLC },	     { "x25", AF_X25 },		  { "ax25", AF_AX25 },
-	{ "netrom", AF_NETROM },     { "rose", AF_ROSE },	  { "ipx", AF_IPX },
-	{ "appletalk", AF_APPLETALK }, { "atmpvc", AF_ATMPVC },	  { "atmsvc", AF_ATMSVC },
-	{ "iucv", AF_IUCV },	     { "isdn", AF_ISDN },	  { "decnet", AF_DECnet },
+	{"inet", AF_INET},
+	{"inet6", AF_INET6},
+	{"local", AF_LOCAL},
+	{"unix", AF_UNIX},
+	{"netlink", AF_NETLINK},
+	{"route", AF_NETLINK},
+	{"packet", AF_PACKET},
+	{"vsock", AF_VSOCK},
+	{"bluetooth", AF_BLUETOOTH},
+	{"alg", AF_ALG},
+	{"can", AF_CAN},
+	{"tipc", AF_TIPC},
+	{"key", AF_KEY},
+	{"pppox", AF_PPPOX},
+	{"rds", AF_RDS},
+	{"smc", AF_SMC},
+	{"xdp", AF_XDP},
+	{"mctp", 45},
+	{"qipcrtr", AF_QIPCRTR},
+	{"kcm", AF_KCM},
+	{"nfc", AF_NFC},
+	{"ieee802154", AF_IEEE802154},
+	{"caif", AF_CAIF},
+	{"phonet", AF_PHONET},
+	{"rxrpc", AF_RXRPC},
+	{"mpls", AF_MPLS},
+	{"ib", AF_IB},
+	{"llc", AF_LLC},
+	{"x25", AF_X25},
+	{"ax25", AF_AX25},
+	{"netrom", AF_NETROM},
+	{"rose", AF_ROSE},
+	{"ipx", AF_IPX},
+	{"appletalk", AF_APPLETALK},
+	{"atmpvc", AF_ATMPVC},
+	{"atmsvc", AF_ATMSVC},
+	{"iucv", AF_IUCV},
+	{"isdn", AF_ISDN},
+	{"decnet", AF_DECnet},
 };
 #define FAMILY_COUNT (sizeof(families) / sizeof(families[0]))
 
@@ -234,7 +262,7 @@ static int family_number(const char *name, size_t length)
 
 static int unknown_family(struct parser *parser, struct piece item)
 {
-	const char *names[FAMILY_COUNT + 3] = { "all", "none" };
+	const char *names[FAMILY_COUNT + 3] = {"all", "none"};
 	bool is_without = item.length > 2 && !strncmp(item.start, "no", 2);
 
 	for (size_t i = 0; i < FAMILY_COUNT; i++)
@@ -280,7 +308,7 @@ static int set_sockets(struct parser *parser, struct piece value)
 
 static int set_vfs(struct parser *parser, struct piece value)
 {
-	static const char *const names[] = { "fhcalls", "all", "none", NULL };
+	static const char *const names[] = {"fhcalls", "all", "none", NULL};
 	struct piece item;
 	unsigned int vfs = 0;
 
@@ -318,7 +346,7 @@ static int choose(struct parser *parser, struct piece value, const char *const *
 
 static int choose_yes_no(struct parser *parser, struct piece value, bool *ret_is_yes)
 {
-	static const char *const names[] = { "no", "yes", NULL };
+	static const char *const names[] = {"no", "yes", NULL};
 	int choice = choose(parser, value, names);
 
 	if (choice < 0)
@@ -409,11 +437,11 @@ static char *add_boot(struct parser *parser, enum hijack_boot_kind kind, struct 
 	if (!text)
 		return NULL;
 	if (config->boot_count == HIJACK_CONFIG_BOOT_MAX) {
-		config_error_set(parser->error, "more than ",
-				 config_number(HIJACK_CONFIG_BOOT_MAX).text,
-				 " conf= image= drive= mount= component= words: write a rump.conf and "
-				 "name it by conf=",
-				 NULL);
+		config_error_set(
+			parser->error, "more than ", config_number(HIJACK_CONFIG_BOOT_MAX).text,
+			" conf= image= drive= mount= component= words: write a rump.conf and "
+			"name it by conf=",
+			NULL);
 		return NULL;
 	}
 	config->boot[config->boot_count].kind = kind;
@@ -434,7 +462,7 @@ static int add_image(struct parser *parser, struct piece value)
 
 static int add_component(struct parser *parser, struct piece value)
 {
-	char *list[] = { add_boot(parser, HIJACK_BOOT_COMPONENT, value), NULL };
+	char *list[] = {add_boot(parser, HIJACK_BOOT_COMPONENT, value), NULL};
 	struct rumpuser_boot_item item;
 
 	return list[0] ? conf_component(list, &item, parser->error) : -EINVAL;
@@ -446,7 +474,8 @@ static int add_drive(struct parser *parser, struct piece value)
 	char buffer[HIJACK_CONFIG_TEXT_MAX + 1];
 	struct drive_spec spec;
 
-	return text ? drive_spec_parse(text, buffer, sizeof(buffer), &spec, parser->error) : -EINVAL;
+	return text ? drive_spec_parse(text, buffer, sizeof(buffer), &spec, parser->error)
+		    : -EINVAL;
 }
 
 static int add_mount(struct parser *parser, struct piece value)
@@ -454,10 +483,13 @@ static int add_mount(struct parser *parser, struct piece value)
 	char *text = add_boot(parser, HIJACK_BOOT_MOUNT, value);
 	char buffer[HIJACK_CONFIG_TEXT_MAX + 1];
 	struct conf_lexer lexer = {
-		.at = text, .line = 1, .buffer = buffer, .size = sizeof(buffer),
+		.at = text,
+		.line = 1,
+		.buffer = buffer,
+		.size = sizeof(buffer),
 	};
 	struct rumpuser_boot_item item;
-	struct conf_line line = { .count = 0 };
+	struct conf_line line = {.count = 0};
 	int result;
 
 	if (!text)
@@ -473,27 +505,27 @@ static int add_mount(struct parser *parser, struct piece value)
 /* ---- the string ---- */
 
 static const struct word words[] = {
-	{ "path", "path=/rump", add_path, true, true },
-	{ "blanket", "blanket=/a:/b", add_blankets, true, true },
-	{ "socket", "socket=all:nolocal", set_sockets, true, false },
-	{ "vfs", "vfs=fhcalls, vfs=all or vfs=none", set_vfs, true, false },
-	{ "sysctl", "sysctl=yes or sysctl=no", set_sysctl, true, false },
-	{ "fdoff", "fdoff=128", set_fdoff, false, false },
-	{ "kernel", "kernel=local, spawn, server or family", set_kernel, false, false },
-	{ "trap", "trap=on, off, lazy or eager", set_trap, false, false },
-	{ "log", "log=FILE or log=unrouted", set_log, false, true },
-	{ "strict", "strict=yes or strict=no", set_strict, false, false },
-	{ "conf", "conf=FILE", add_conf, false, true },
-	{ "image", "image=HOSTPATH", add_image, false, false },
-	{ "drive", "drive=key=/dev/vda\\,hostpath=disk.img", add_drive, false, true },
-	{ "mount", "mount=auto /dev/vda /mnt", add_mount, false, true },
-	{ "component", "component=NAME", add_component, false, true },
+	{"path", "path=/rump", add_path, true, true},
+	{"blanket", "blanket=/a:/b", add_blankets, true, true},
+	{"socket", "socket=all:nolocal", set_sockets, true, false},
+	{"vfs", "vfs=fhcalls, vfs=all or vfs=none", set_vfs, true, false},
+	{"sysctl", "sysctl=yes or sysctl=no", set_sysctl, true, false},
+	{"fdoff", "fdoff=128", set_fdoff, false, false},
+	{"kernel", "kernel=local, spawn, server or family", set_kernel, false, false},
+	{"trap", "trap=on, off, lazy or eager", set_trap, false, false},
+	{"log", "log=FILE or log=unrouted", set_log, false, true},
+	{"strict", "strict=yes or strict=no", set_strict, false, false},
+	{"conf", "conf=FILE", add_conf, false, true},
+	{"image", "image=HOSTPATH", add_image, false, false},
+	{"drive", "drive=key=/dev/vda\\,hostpath=disk.img", add_drive, false, true},
+	{"mount", "mount=auto /dev/vda /mnt", add_mount, false, true},
+	{"component", "component=NAME", add_component, false, true},
 };
 #define WORD_COUNT (sizeof(words) / sizeof(words[0]))
 
 static int unknown_word(struct parser *parser, struct piece name)
 {
-	const char *names[WORD_COUNT + 1] = { NULL };
+	const char *names[WORD_COUNT + 1] = {NULL};
 
 	for (size_t i = 0; i < WORD_COUNT; i++)
 		names[i] = words[i].name;
@@ -504,8 +536,8 @@ static int unknown_word(struct parser *parser, struct piece name)
 static int take_word(struct parser *parser, struct piece word)
 {
 	const char *equals = memchr(word.start, '=', word.length);
-	struct piece name = { word.start, equals ? (size_t)(equals - word.start) : word.length };
-	struct piece value = { NULL, 0 };
+	struct piece name = {word.start, equals ? (size_t)(equals - word.start) : word.length};
+	struct piece value = {NULL, 0};
 
 	if (!word.length)
 		return config_error_set(parser->error, "empty word: want no comma here", NULL);

@@ -17,44 +17,44 @@
 
 #include "config_error.h"
 
-#define HIJACK_CONFIG_TEXT_MAX 4095	/* bytes in a RUMPHIJACK string */
-#define HIJACK_CONFIG_PATHS_MAX 16	/* path= prefixes */
-#define HIJACK_CONFIG_BLANKETS_MAX 32	/* blanket= prefixes */
-#define HIJACK_CONFIG_BOOT_MAX 32	/* conf= image= drive= mount= component= words */
+#define HIJACK_CONFIG_TEXT_MAX 4095   /* bytes in a RUMPHIJACK string */
+#define HIJACK_CONFIG_PATHS_MAX 16    /* path= prefixes */
+#define HIJACK_CONFIG_BLANKETS_MAX 32 /* blanket= prefixes */
+#define HIJACK_CONFIG_BOOT_MAX 32     /* conf= image= drive= mount= component= words */
 
 /* What stands for RUMPHIJACK when it is not set. */
 #define HIJACK_CONFIG_DEFAULT "path=/rump,socket=all:nolocal"
 
 /* Which rump kernel the program gets. */
 enum hijack_kernel {
-	HIJACK_KERNEL_LOCAL,	/* in this process (default) */
-	HIJACK_KERNEL_SPAWN,	/* in a private server process */
-	HIJACK_KERNEL_SERVER,	/* in the server that RUMP_SERVER names */
-	HIJACK_KERNEL_FAMILY,	/* in memory shared with the children */
+	HIJACK_KERNEL_LOCAL,  /* in this process (default) */
+	HIJACK_KERNEL_SPAWN,  /* in a private server process */
+	HIJACK_KERNEL_SERVER, /* in the server that RUMP_SERVER names */
+	HIJACK_KERNEL_FAMILY, /* in memory shared with the children */
 };
 
 /* How system call instructions that no symbol leads to are caught. */
 enum hijack_trap {
-	HIJACK_TRAP_ON,		/* trapped, hot sites patched as the library sees fit (default) */
-	HIJACK_TRAP_OFF,	/* not at all */
-	HIJACK_TRAP_LAZY,	/* trapped; a site is patched after some hits */
-	HIJACK_TRAP_EAGER,	/* all sites are patched at start */
+	HIJACK_TRAP_ON,	   /* trapped, hot sites patched as the library sees fit (default) */
+	HIJACK_TRAP_OFF,   /* not at all */
+	HIJACK_TRAP_LAZY,  /* trapped; a site is patched after some hits */
+	HIJACK_TRAP_EAGER, /* all sites are patched at start */
 };
 
 /* Bits of hijack_config.vfs. */
-#define HIJACK_VFS_FHCALLS 0x1	/* name_to_handle_at and open_by_handle_at */
-#define HIJACK_VFS_ALL	   (HIJACK_VFS_FHCALLS)
+#define HIJACK_VFS_FHCALLS 0x1 /* name_to_handle_at and open_by_handle_at */
+#define HIJACK_VFS_ALL (HIJACK_VFS_FHCALLS)
 
 enum hijack_boot_kind {
-	HIJACK_BOOT_CONF,	/* text: path of a rump.conf */
-	HIJACK_BOOT_IMAGE,	/* text: host file for /dev/image, mounted at / */
-	HIJACK_BOOT_DRIVE,	/* text: drive spec, drive.h */
-	HIJACK_BOOT_MOUNT,	/* text: FSTYPE SOURCE TARGET [OPTIONS] as in rump.conf */
-	HIJACK_BOOT_COMPONENT,	/* text: name */
+	HIJACK_BOOT_CONF,      /* text: path of a rump.conf */
+	HIJACK_BOOT_IMAGE,     /* text: host file for /dev/image, mounted at / */
+	HIJACK_BOOT_DRIVE,     /* text: drive spec, drive.h */
+	HIJACK_BOOT_MOUNT,     /* text: FSTYPE SOURCE TARGET [OPTIONS] as in rump.conf */
+	HIJACK_BOOT_COMPONENT, /* text: name */
 };
 
 struct hijack_prefix {
-	const char *text;	/* absolute, normalised, never "/"; no '/' at its end */
+	const char *text; /* absolute, normalised, never "/"; no '/' at its end */
 	size_t length;
 };
 
@@ -65,18 +65,18 @@ struct hijack_config {
 	/* blanket=: these go to the rump kernel as they are */
 	struct hijack_prefix blanket[HIJACK_CONFIG_BLANKETS_MAX];
 	unsigned int blanket_count;
-	uint64_t sockets;		/* bit n: sockets of family AF n go to the rump kernel */
-	unsigned int vfs;		/* HIJACK_VFS_* */
-	bool has_sysctl;		/* sysctl=yes */
-	int fdoff;			/* fdoff=; -1: not given */
+	uint64_t sockets; /* bit n: sockets of family AF n go to the rump kernel */
+	unsigned int vfs; /* HIJACK_VFS_* */
+	bool has_sysctl;  /* sysctl=yes */
+	int fdoff;	  /* fdoff=; -1: not given */
 
 	enum hijack_kernel kernel;
-	bool kernel_is_set;		/* kernel= was given: RUMP_SERVER does not change it */
+	bool kernel_is_set; /* kernel= was given: RUMP_SERVER does not change it */
 	enum hijack_trap trap;
 	bool trap_is_set;
-	const char *log;		/* log=FILE or NULL */
-	bool log_unrouted;		/* log=unrouted */
-	bool is_strict;			/* strict=yes */
+	const char *log;   /* log=FILE or NULL */
+	bool log_unrouted; /* log=unrouted */
+	bool is_strict;	   /* strict=yes */
 
 	/* what the kernel starts with, in the order given */
 	struct {
@@ -99,8 +99,7 @@ struct hijack_config {
  * hijacks nothing, except that is_strict is what a readable strict= word says, so
  * that the caller knows whether to go on.
  */
-int hijack_config_parse(const char *text, struct hijack_config *config,
-			struct config_error *error);
+int hijack_config_parse(const char *text, struct hijack_config *config, struct config_error *error);
 
 /* Whether sockets of this family (AF_INET ...) go to the rump kernel. */
 static inline bool hijack_config_has_family(const struct hijack_config *config, int family)

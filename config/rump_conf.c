@@ -22,7 +22,7 @@
 #include "drive.h"
 
 #define CHUNK_SIZE 4000
-#define ITEMS_MAX  4096 /* bounds the search for drives of the same key */
+#define ITEMS_MAX 4096 /* bounds the search for drives of the same key */
 
 struct rump_conf_chunk {
 	struct rump_conf_chunk *next;
@@ -33,11 +33,11 @@ struct rump_conf_chunk {
 /* One text being read. */
 struct parser {
 	struct rump_conf *conf;
-	const char *name;	/* for messages; in the chunks */
-	const char *base_dir;	/* or NULL: ask for the working directory when it is needed */
+	const char *name;     /* for messages; in the chunks */
+	const char *base_dir; /* or NULL: ask for the working directory when it is needed */
 	unsigned int line;
-	unsigned int depth;	/* of included files */
-	bool has_place;		/* error begins with file and line already */
+	unsigned int depth; /* of included files */
+	bool has_place;	    /* error begins with file and line already */
 	struct config_error *error;
 };
 
@@ -68,7 +68,7 @@ static char *allocate(struct rump_conf *conf, size_t size)
 		chunk = malloc(sizeof(*chunk) + chunk_size);
 		if (!chunk)
 			return NULL;
-		*chunk = (struct rump_conf_chunk){ .next = conf->chunks, .size = chunk_size };
+		*chunk = (struct rump_conf_chunk){.next = conf->chunks, .size = chunk_size};
 		conf->chunks = chunk;
 	}
 	bytes = chunk->bytes + chunk->used;
@@ -186,11 +186,11 @@ static int resolve(struct parser *parser, const char *path, const char **ret_pat
 		if (!working && errno == ENOMEM)
 			return out_of_memory(parser);
 		if (!working || *working != '/')
-			return config_error_set(parser->error, "'",
-						config_show(path, strlen(path)).text,
-						"': the working directory is gone: want an absolute "
-						"path",
-						NULL);
+			return config_error_set(
+				parser->error, "'", config_show(path, strlen(path)).text,
+				"': the working directory is gone: want an absolute "
+				"path",
+				NULL);
 	}
 	length = strlen(directory);
 	while (length && directory[length - 1] == '/')
@@ -221,7 +221,8 @@ static int check_key_is_new(struct parser *parser, const char *key)
 		const struct rumpuser_boot_item *item = &parser->conf->items[i];
 
 		if (item->kind == RUMPUSER_BOOT_DRIVE && !strcmp(item->name, key))
-			return config_error_set(parser->error, "'", config_show(key, strlen(key)).text,
+			return config_error_set(parser->error, "'",
+						config_show(key, strlen(key)).text,
 						"' is a drive already: ", item->file, ":",
 						config_number(item->line).text, NULL);
 	}
@@ -230,16 +231,17 @@ static int check_key_is_new(struct parser *parser, const char *key)
 
 static int run_drive(struct parser *parser, char **words)
 {
-	struct rumpuser_boot_item item = { .kind = RUMPUSER_BOOT_DRIVE };
+	struct rumpuser_boot_item item = {.kind = RUMPUSER_BOOT_DRIVE};
 	struct drive_spec spec;
 	int result;
 
 	words++;
 	if (!words[0] || !words[1])
-		return conf_want(NULL,
-				 "KEY HOSTPATH [size=N] [offset=N] [type=blk|chr|reg|dir|dirsubdirs] "
-				 "[ro] [sector=512|4096]",
-				 parser->error);
+		return conf_want(
+			NULL,
+			"KEY HOSTPATH [size=N] [offset=N] [type=blk|chr|reg|dir|dirsubdirs] "
+			"[ro] [sector=512|4096]",
+			parser->error);
 	if (config_normalise_path(words[0]) || !strcmp(words[0], "/"))
 		return conf_want(words[0], "a KEY that is an absolute path such as /dev/vda",
 				 parser->error);
@@ -295,7 +297,7 @@ static int join_words(struct parser *parser, char **words, bool is_quoted, char 
 
 static int run_sysctl(struct parser *parser, char **words)
 {
-	struct rumpuser_boot_item item = { .kind = RUMPUSER_BOOT_SYSCTL };
+	struct rumpuser_boot_item item = {.kind = RUMPUSER_BOOT_SYSCTL};
 	char *name, *value, *end;
 	int result = join_words(parser, words + 1, false, &name);
 
@@ -324,7 +326,7 @@ static int run_sysctl(struct parser *parser, char **words)
 
 static int run_net(struct parser *parser, char **words)
 {
-	struct rumpuser_boot_item item = { .kind = RUMPUSER_BOOT_NET };
+	struct rumpuser_boot_item item = {.kind = RUMPUSER_BOOT_NET};
 	char **host_path, *line, *rest = NULL;
 	int result = conf_net(words, &host_path, parser->error);
 
@@ -351,25 +353,25 @@ static int run_net(struct parser *parser, char **words)
 static int run_include(struct parser *parser, char **words);
 
 static const struct statement statements[] = {
-	{ "component", conf_component, NULL },
-	{ "drive", NULL, run_drive },
-	{ "mount", conf_mount, NULL },
-	{ "mkdir", conf_mkdir, NULL },
-	{ "hostname", conf_hostname, NULL },
-	{ "sysctl", NULL, run_sysctl },
-	{ "interface", NULL, run_net },
-	{ "address", NULL, run_net },
-	{ "route", NULL, run_net },
-	{ "dhcp", NULL, run_net },
-	{ "up", NULL, run_net },
-	{ "include", NULL, run_include },
+	{"component", conf_component, NULL},
+	{"drive", NULL, run_drive},
+	{"mount", conf_mount, NULL},
+	{"mkdir", conf_mkdir, NULL},
+	{"hostname", conf_hostname, NULL},
+	{"sysctl", NULL, run_sysctl},
+	{"interface", NULL, run_net},
+	{"address", NULL, run_net},
+	{"route", NULL, run_net},
+	{"dhcp", NULL, run_net},
+	{"up", NULL, run_net},
+	{"include", NULL, run_include},
 };
 #define STATEMENT_COUNT (sizeof(statements) / sizeof(statements[0]))
 
 static int run_line(struct parser *parser, char **words)
 {
-	const char *names[STATEMENT_COUNT + 1] = { NULL };
-	struct rumpuser_boot_item item = { .name = NULL };
+	const char *names[STATEMENT_COUNT + 1] = {NULL};
+	struct rumpuser_boot_item item = {.name = NULL};
 
 	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
 		const struct statement *statement = &statements[i];
@@ -449,15 +451,11 @@ static int file_error(struct parser *parser, const char *path, int error)
 		int error;
 		const char *text;
 	} texts[] = {
-		{ ENOENT, "no such file" },
-		{ ENOTDIR, "a part of the path is no directory" },
-		{ EACCES, "permission denied" },
-		{ EPERM, "permission denied" },
-		{ EISDIR, "is a directory" },
-		{ ELOOP, "too many symbolic links" },
-		{ EMFILE, "too many open files" },
-		{ EFBIG, "larger than 1 MiB: this is no rump.conf" },
-		{ ENOMEM, "out of memory" },
+		{ENOENT, "no such file"},	 {ENOTDIR, "a part of the path is no directory"},
+		{EACCES, "permission denied"},	 {EPERM, "permission denied"},
+		{EISDIR, "is a directory"},	 {ELOOP, "too many symbolic links"},
+		{EMFILE, "too many open files"}, {EFBIG, "larger than 1 MiB: this is no rump.conf"},
+		{ENOMEM, "out of memory"},
 	};
 	const char *text = NULL;
 
@@ -550,11 +548,10 @@ static int run_include(struct parser *parser, char **words)
 	else
 		result = conf_no_more(words + 2, "one FILE a line", parser->error);
 	if (!result && parser->depth == RUMP_CONF_DEPTH_MAX)
-		result = config_error_set(parser->error, "'",
-					  config_show(words[1], strlen(words[1])).text,
-					  "': files that include files go ",
-					  config_number(RUMP_CONF_DEPTH_MAX).text,
-					  " deep: does one include itself?", NULL);
+		result = config_error_set(
+			parser->error, "'", config_show(words[1], strlen(words[1])).text,
+			"': files that include files go ", config_number(RUMP_CONF_DEPTH_MAX).text,
+			" deep: does one include itself?", NULL);
 	if (!result)
 		result = resolve(parser, words[1], &path);
 	if (result)
@@ -565,11 +562,11 @@ static int run_include(struct parser *parser, char **words)
 	return result;
 }
 
-int rump_conf_parse_bytes(const char *bytes, size_t length, const char *name,
-			  const char *base_dir, struct rump_conf *conf, struct config_error *error)
+int rump_conf_parse_bytes(const char *bytes, size_t length, const char *name, const char *base_dir,
+			  struct rump_conf *conf, struct config_error *error)
 {
 	struct mark start = mark(conf);
-	struct parser parser = { .conf = conf, .base_dir = base_dir, .error = error };
+	struct parser parser = {.conf = conf, .base_dir = base_dir, .error = error};
 	int result;
 
 	parser.name = keep(conf, name);
@@ -588,7 +585,7 @@ int rump_conf_parse_text(const char *text, const char *name, const char *base_di
 int rump_conf_parse_file(const char *path, struct rump_conf *conf, struct config_error *error)
 {
 	struct mark start = mark(conf);
-	struct parser parser = { .conf = conf, .error = error };
+	struct parser parser = {.conf = conf, .error = error};
 	int result = read_file(&parser, path);
 
 	if (result)

@@ -29,19 +29,22 @@
 
 #include "config_error.h"
 
-#define RUMP_CONF_LINE_MAX 16384	/* bytes, continued lines together */
-#define RUMP_CONF_WORDS_MAX 64		/* words of a line */
-#define RUMP_CONF_FILE_MAX (1 << 20)	/* bytes of a file */
-#define RUMP_CONF_DEPTH_MAX 8		/* files that include files */
+#define RUMP_CONF_LINE_MAX 16384     /* bytes, continued lines together */
+#define RUMP_CONF_WORDS_MAX 64	     /* words of a line */
+#define RUMP_CONF_FILE_MAX (1 << 20) /* bytes of a file */
+#define RUMP_CONF_DEPTH_MAX 8	     /* files that include files */
 
 struct rump_conf {
 	struct rumpuser_boot_item *items;
 	unsigned int count;
 	unsigned int capacity;		/* private */
-	struct rump_conf_chunk *chunks;	/* private: the strings */
+	struct rump_conf_chunk *chunks; /* private: the strings */
 };
 
-#define RUMP_CONF_INIT { NULL, 0, 0, NULL }
+#define RUMP_CONF_INIT           \
+	{                        \
+		NULL, 0, 0, NULL \
+	}
 
 /*
  * Adds the lines of a text.  name: what messages call it.  base_dir: the absolute
@@ -51,9 +54,8 @@ struct rump_conf {
 int rump_conf_parse_text(const char *text, const char *name, const char *base_dir,
 			 struct rump_conf *conf, struct config_error *error);
 /* The same for bytes that may hold a NUL, which is an error with its line. */
-int rump_conf_parse_bytes(const char *bytes, size_t length, const char *name,
-			  const char *base_dir, struct rump_conf *conf,
-			  struct config_error *error);
+int rump_conf_parse_bytes(const char *bytes, size_t length, const char *name, const char *base_dir,
+			  struct rump_conf *conf, struct config_error *error);
 
 /*
  * Adds the lines of a host file; relative host paths mean the file's directory.

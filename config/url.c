@@ -100,8 +100,10 @@ static int parse_tcp(const char *text, struct rump_url *url, struct config_error
 	int result;
 
 	if (!host_end)
-		return config_error_set(error, "no ']' behind the IPv6 address: want one such as "
-					"tcp://[fd00::1]:2000/", NULL);
+		return config_error_set(error,
+					"no ']' behind the IPv6 address: want one such as "
+					"tcp://[fd00::1]:2000/",
+					NULL);
 	result = parse_host(host, (size_t)(host_end - host), is_bracketed, url, error);
 	if (result)
 		return result;
@@ -111,8 +113,10 @@ static int parse_tcp(const char *text, struct rump_url *url, struct config_error
 	port++;
 	port_length = strcspn(port, "/");
 	if (port[port_length] && port[port_length + 1])
-		return config_error_set(error, "'", config_show(port + port_length, strlen(port + port_length)).text,
-					"' behind the port" WANT, NULL);
+		return config_error_set(
+			error, "'",
+			config_show(port + port_length, strlen(port + port_length)).text,
+			"' behind the port" WANT, NULL);
 	if (port_length < sizeof(digits)) {
 		memcpy(digits, port, port_length);
 		digits[port_length] = '\0';
@@ -127,9 +131,9 @@ static int parse_tcp(const char *text, struct rump_url *url, struct config_error
 
 int rump_url_parse(const char *text, struct rump_url *ret_url, struct config_error *error)
 {
-	static const char *const schemes[] = { "unix", "tcp", NULL };
+	static const char *const schemes[] = {"unix", "tcp", NULL};
 	const char *scheme_end = strstr(text, "://");
-	struct rump_url url = { .kind = RUMP_URL_UNIX };
+	struct rump_url url = {.kind = RUMP_URL_UNIX};
 	int result;
 
 	for (const char *c = text; *c; c++) {

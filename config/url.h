@@ -25,18 +25,18 @@ enum rump_url_kind {
 };
 
 enum rump_url_host {
-	RUMP_URL_HOST_NAME,	/* to be looked up */
-	RUMP_URL_HOST_IPV4,	/* for inet_pton(AF_INET) */
-	RUMP_URL_HOST_IPV6,	/* for inet_pton(AF_INET6); the brackets are gone */
-	RUMP_URL_HOST_ANY,	/* host 0 */
+	RUMP_URL_HOST_NAME, /* to be looked up */
+	RUMP_URL_HOST_IPV4, /* for inet_pton(AF_INET) */
+	RUMP_URL_HOST_IPV6, /* for inet_pton(AF_INET6); the brackets are gone */
+	RUMP_URL_HOST_ANY,  /* host 0 */
 };
 
 struct rump_url {
 	enum rump_url_kind kind;
-	char path[RUMP_URL_PATH_SIZE];	/* UNIX */
-	enum rump_url_host host_kind;	/* TCP ... */
+	char path[RUMP_URL_PATH_SIZE]; /* UNIX */
+	enum rump_url_host host_kind;  /* TCP ... */
 	char host[RUMP_URL_HOST_SIZE];
-	uint16_t port;			/* host byte order, never 0 */
+	uint16_t port; /* host byte order, never 0 */
 };
 
 /* 0 or -EINVAL. Does not allocate, look names up or touch errno. */

@@ -28,7 +28,7 @@ static struct {
 	int plan, run, failed;
 } tap;
 
-#define TAP_UNUSED	     __attribute__((unused))
+#define TAP_UNUSED __attribute__((unused))
 #define TAP_FORMAT(at, from) __attribute__((format(printf, at, from)))
 
 /* Declares how many checks will be made. */
