@@ -35,7 +35,7 @@
 #include "disk.h"
 #include "why.h"
 
-#define QUEUE_DEPTH	128
+#define QUEUE_DEPTH	64
 #define MAX_SEGMENTS	256
 #define MAX_BYTES	(4u << 20)
 #define INLINE_IOVS	8

@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/mempool.h>
 #include <linux/pagemap.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 #include <linux/writeback.h>
@@ -195,6 +196,7 @@ static struct hostfs_handle *writeback_handle(struct inode *inode)
 	struct hostfs_handle *handle = hostfs_data_handle(inode, true);
 	struct dentry *dentry __free(hostfs_dput) = NULL;
 	struct hostfs_req *req __free(hostfs_req) = NULL;
+	unsigned int flags;
 
 	if (handle)
 		return handle;
@@ -202,10 +204,11 @@ static struct hostfs_handle *writeback_handle(struct inode *inode)
 	dentry = d_find_any_alias(inode);
 	if (!dentry)
 		return ERR_PTR(-ESTALE);
+	flags = memalloc_nofs_save();
 	req = hostfs_req_alloc();
-	if (!req)
-		return ERR_PTR(-ENOMEM);
-	return hostfs_open_data(req, dentry, O_WRONLY);
+	handle = req ? hostfs_open_data(req, dentry, O_WRONLY) : ERR_PTR(-ENOMEM);
+	memalloc_nofs_restore(flags);
+	return handle;
 }
 
 static int hostfs_writepages(struct address_space *mapping, struct writeback_control *wbc)

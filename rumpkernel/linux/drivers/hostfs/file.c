@@ -382,6 +382,7 @@ static long hostfs_fallocate(struct file *file, int mode, loff_t offset, loff_t 
 }
 
 const struct inode_operations hostfs_file_iops = {
+	.listxattr = hostfs_listxattr,
 	.getattr = hostfs_getattr,
 	.setattr = hostfs_setattr,
 };

@@ -124,6 +124,10 @@ int hostfs_getattr(struct mnt_idmap *idmap, const struct path *path, struct ksta
 		   u32 request_mask, unsigned int flags);
 int hostfs_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr);
 
+/* ---- xattr.c ---- */
+extern const struct xattr_handler *const hostfs_xattr_handlers[];
+ssize_t hostfs_listxattr(struct dentry *dentry, char *list, size_t size);
+
 /* ---- namei.c ---- */
 extern const struct inode_operations hostfs_dir_iops;
 extern const struct inode_operations hostfs_symlink_iops;

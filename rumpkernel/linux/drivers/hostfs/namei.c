@@ -309,6 +309,7 @@ static const char *hostfs_get_link(struct dentry *dentry, struct inode *inode,
 }
 
 const struct inode_operations hostfs_dir_iops = {
+	.listxattr = hostfs_listxattr,
 	.lookup = hostfs_lookup,
 	.create = hostfs_create,
 	.link = hostfs_link,

@@ -19,7 +19,8 @@
  *	super.c  mount, options		namei.c  names
  *	inode.c  identity, attributes	dir.c    reading directories
  *	file.c   open files, close-to-open	data.c   page cache
- *	host.c   system calls of the host, handles
+ *	host.c   system calls of the host, handles	xattr.c  user.* attributes
+ *	chr.c    what is no file: host devices and fifos, for etfs
  */
 #include <linux/fs_context.h>
 #include <linux/fs_parser.h>
@@ -207,6 +208,7 @@ static int hostfs_fill_super(struct super_block *sb, struct fs_context *fc)
 	sb->s_time_gran = 1;
 	sb->s_op = &hostfs_sops;
 	sb->s_d_op = &hostfs_dentry_ops;
+	sb->s_xattr = hostfs_xattr_handlers;
 	sbi->begin = options->begin;
 	sbi->size = options->size;
 	sbi->is_flat = options->is_flat;
