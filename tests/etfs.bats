@@ -287,6 +287,31 @@ make_tree() {
 	[ "$(cat "$host/two")" = z ]
 }
 
+@test "stores to a mapping reach the host, holes and attributes pass through" {
+	truncate -s 1M "$host/f"
+	printf x | dd of="$host/f" bs=1 seek=524288 conv=notrunc status=none
+	python3 -c "import os; os.setxattr('$host/f', 'user.one', b'from the host')" ||
+		skip "this file system has no user.* attributes"
+	run rump <<-END
+		etfs /host $host dirsubdirs
+		mmap-patch /host/f 8190 AB
+		cat host $host/f 8190 2
+		seek /host/f data 100000
+		seek /host/f hole 524288
+		!ENXIO seek /host/f data 700000
+		getxattr /host/f user.one
+		setxattr /host/f user.two here
+		rmxattr /host/f user.one
+		!ENODATA getxattr /host/f user.one
+		punch /host/f 524288 4096
+		!ENXIO seek /host/f data 100000
+	END
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" = "$(printf '%s\n' AB 524288 528384 'from the host')" ]
+	[ "$(python3 -c "import os; print(os.listxattr('$host/f'))")" = "['user.two']" ]
+}
+
 # ---- files
 
 @test "a regular file: read, written, grown, cut" {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -447,6 +448,67 @@ static long do_check(char **w)		/* SIDE PATH OFFSET LENGTH SEED */
 	return got < 0 ? got : 0;
 }
 
+static long do_mmap_patch(char **w)	/* PATH OFFSET TEXT: within one page */
+{
+	long fd = side_open(RUMP, w[1], O_RDWR, 0), address;
+	uint64_t offset = number(w[2]);
+
+	if (fd < 0)
+		return fd;
+	address = RUMP_CALL(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			    offset & -4096UL);
+	side_close(RUMP, fd);
+	if (address < 0 && address > -4096)
+		return address;
+	memcpy((char *)address + offset % 4096, w[3], strlen(w[3]));
+	return RUMP_CALL(SYS_munmap, address, 4096);
+}
+
+static long do_setxattr(char **w)	/* PATH NAME VALUE */
+{
+	return RUMP_CALL(SYS_setxattr, P(w[1]), P(w[2]), P(w[3]), strlen(w[3]), 0);
+}
+
+static long do_getxattr(char **w)
+{
+	char value[256];
+	long length = RUMP_CALL(SYS_getxattr, P(w[1]), P(w[2]), P(value), sizeof(value));
+
+	if (length >= 0)
+		printf("%.*s\n", (int)length, value);
+	return length < 0 ? length : 0;
+}
+
+static long do_rmxattr(char **w)
+{
+	return RUMP_CALL(SYS_removexattr, P(w[1]), P(w[2]));
+}
+
+static long do_seek(char **w)		/* PATH hole|data OFFSET: prints where */
+{
+	long fd = side_open(RUMP, w[1], O_RDONLY, 0), pos;
+
+	if (fd < 0)
+		return fd;
+	pos = RUMP_CALL(SYS_lseek, fd, number(w[3]), *w[2] == 'h' ? SEEK_HOLE : SEEK_DATA);
+	side_close(RUMP, fd);
+	if (pos >= 0)
+		printf("%ld\n", pos);
+	return pos < 0 ? pos : 0;
+}
+
+static long do_punch(char **w)		/* PATH OFFSET LENGTH */
+{
+	long fd = side_open(RUMP, w[1], O_RDWR, 0), error;
+
+	if (fd < 0)
+		return fd;
+	error = RUMP_CALL(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  number(w[2]), number(w[3]));
+	side_close(RUMP, fd);
+	return error;
+}
+
 static long do_fsync(char **w)
 {
 	long fd = side_open(RUMP, w[1], O_RDONLY, 0), error;
@@ -572,12 +634,14 @@ static const struct command {
 	{ "drop-caches", do_drop_caches }, { "etfs", do_etfs }, { "etfs-badptr", do_etfs_null },
 	{ "etfs-remove", do_etfs_remove }, { "fakeblk", do_fakeblk },
 	{ "fakeblk-remove", do_fakeblk_remove }, { "fill", do_fill }, { "fsync", do_fsync },
-	{ "hold", do_hold }, { "host", do_host }, { "host-umask", do_host_umask },
+	{ "getxattr", do_getxattr }, { "hold", do_hold }, { "host", do_host },
+	{ "host-umask", do_host_umask },
 	{ "init", do_init }, { "ln", do_ln }, { "ls", do_ls }, { "mkdir", do_mkdir },
-	{ "mkfifo", do_mkfifo }, { "mount", do_mount }, { "mv", do_mv }, { "patch", do_patch },
-	{ "pause", do_pause }, { "print", do_print }, { "readlink", do_readlink },
-	{ "release", do_release }, { "rm", do_rm }, { "rmdir", do_rmdir },
-	{ "seekdir", do_seekdir }, { "stat", do_stat }, { "statfs", do_statfs },
+	{ "mkfifo", do_mkfifo }, { "mmap-patch", do_mmap_patch }, { "mount", do_mount },
+	{ "mv", do_mv }, { "patch", do_patch }, { "pause", do_pause }, { "print", do_print },
+	{ "punch", do_punch }, { "readlink", do_readlink },
+	{ "release", do_release }, { "rm", do_rm }, { "rmdir", do_rmdir }, { "rmxattr", do_rmxattr }, { "seek", do_seek },
+	{ "seekdir", do_seekdir }, { "setxattr", do_setxattr }, { "stat", do_stat }, { "statfs", do_statfs },
 	{ "symlink", do_symlink }, { "sync", do_sync }, { "truncate", do_truncate },
 	{ "umask", do_umask }, { "umount", do_umount }, { "write", do_write },
 	{ "zeroout", do_zeroout },
