@@ -132,7 +132,8 @@ SPECIAL = {
 
 # Entry points that include/linux/syscalls.h does not declare: architectures define them.
 EXTRA_PROTOTYPES = {
-    "sys_mmap": "void *sys_mmap(void *, size_t, int, int, int, off_t)",
+    "sys_mmap": "long sys_mmap(unsigned long, unsigned long, unsigned long, unsigned long, "
+                "unsigned long, unsigned long)",
     "sys_arch_prctl": "long sys_arch_prctl(int, unsigned long)",
     "sys_iopl": "long sys_iopl(unsigned int)",
     "sys_modify_ldt": "long sys_modify_ldt(int, void *, unsigned long)",
