@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatch.c - one dispatcher per system call.
+ *
+ * Theory of operation
+ * ===================
+ * The goal: an unmodified program sees /rump as a directory and the chosen sockets
+ * as the machine's, at the price of one function call where it uses them and of
+ * nothing where it does not.
+ *
+ * Doors.  A call arrives by one of three:
+ *	symbols.c	an interposed libc function (symbols.def);
+ *	trap.c		a system call instruction that no symbol led to, such as those
+ *			inside fopen() or opendir(), caught by Syscall User Dispatch;
+ *	patch.c		the same instruction once it has been caught often enough to
+ *			be worth replacing by a jump; also syscall(2).
+ * Each makes a struct call and asks hijack_dispatch().
+ *
+ * Rows.  syscalls.def says for each number which arguments are descriptors,
+ * directories and paths, and which handler decides.  Most use `fds` or `paths`: look
+ * at each such argument, see which side it is on, translate, hand over.  A number
+ * without a row is the host's.
+ *
+ * Sides.  A descriptor is on the side that fdtable.c says; a path is judged by its
+ * text (route.c), a relative one by its directory.  Arguments on both sides: EXDEV, or
+ * the handler copies (copy.c) or waits on both (wait.c).
+ *
+ *	open("/rump/etc/motd")		symbol `open`, row open, PATH is on the rump side as
+ *					"/etc/motd"; boot.c boots the kernel if this is
+ *					the first time; the kernel's openat gives its
+ *					descriptor 5; placeholder.c makes a host descriptor
+ *					3 for it; fdtable[3] = 5
+ *	read(3)				row read, FD 3 is 5 of the rump kernel
+ *	dup2(3, 0)			the kernel dups 5 to 6, the host dups the
+ *					placeholder 3 over 0, fdtable[0] = 6
+ *	close(3)			fdtable[3] is taken out, then the kernel's 5, then
+ *					the placeholder goes: the number is free only now
+ *
+ * Inside.  While a thread is in the kernel (or boots it) its host calls are the
+ * kernel's: they pass, and the descriptors they make are moved out of the
+ * application's way and hidden (FDTABLE_PRIVATE).
+ *
+ * Limits.  Not seen: static and setuid programs, ld.so before our constructor.  The
+ * child of fork() cannot enter the kernel yet: its calls give ENOTCONN.  Placeholders
+ * survive exec if they are not close-on-exec, as descriptors do; the new program has
+ * no kernel behind them and gets EBADF.
+ */
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/single_threaded.h>
+#include <sys/mman.h>
+
+#include "boot.h"
+#include "dispatch.h"
+#include "fdtable.h"
+#include "log.h"
+#include "mountinfo.h"
+#include "placeholder.h"
+#include "signals.h"
+#include "trap.h"
+
+#define NUMBER(name) HANDLER_##name,
+enum { HIJACK_HANDLERS(NUMBER) };
+#undef NUMBER
+
+#define POINTER(name) handle_##name,
+static long (*const handlers[])(struct call *) = { HIJACK_HANDLERS(POINTER) };
+#undef POINTER
+
+/* numbers that older headers do not have */
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
+
+#define KINDS(a, b, c, d, e, f, ...) \
+	{ ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e, ARG_##f }
+#define SYSCALL(name, handler, result, ...) \
+	[SYS_##name] = { HANDLER_##handler, RESULT_##result, KINDS(__VA_ARGS__, _, _, _, _, _, _) },
+static const struct row rows[HIJACK_NR_MAX] = {
+#include "syscalls.def"
+};
+#undef SYSCALL
+
+#define SYSCALL(name, ...) [SYS_##name] = #name,
+static const char names[HIJACK_NR_MAX][20] = {
+#include "syscalls.def"
+};
+#undef SYSCALL
+
+__thread struct self self __attribute__((tls_model("initial-exec")));
+const char *cwd_outside;
+
+const struct row *row_of(long nr)
+{
+	return (unsigned long)nr < HIJACK_NR_MAX ? &rows[nr] : &rows[HIJACK_NR_MAX - 1];
+}
+
+const char *name_of(long nr)
+{
+	return (unsigned long)nr < HIJACK_NR_MAX ? names[nr] : "";
+}
+
+bool hijack_is_handled(long nr)
+{
+	return row_of(nr)->handler != HANDLER_none;
+}
+
+/* ---- steps ---- */
+
+char *scratch_buffer(struct scratch *scratch, int n)
+{
+	if (!scratch->pages) {
+		long address = host(SYS_mmap, 0, SCRATCH_BUFFERS * ROUTE_PATH_MAX,
+				    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		if (is_error(address))
+			return NULL;
+		scratch->pages = (char *)address;
+	}
+	return scratch->pages + n * ROUTE_PATH_MAX;
+}
+
+void scratch_free(struct scratch *scratch)
+{
+	if (scratch->pages)
+		host(SYS_munmap, scratch->pages, SCRATCH_BUFFERS * ROUTE_PATH_MAX);
+}
+
+bool wants_cloexec(struct call *call)
+{
+	unsigned long flags;
+
+	switch (call->nr) {
+	case SYS_open:
+	case SYS_socket:
+	case SYS_socketpair:
+		return call->args[1] & O_CLOEXEC;
+	case SYS_openat:
+	case SYS_open_by_handle_at:
+	case SYS_open_tree:
+		return call->args[2] & O_CLOEXEC;
+	case SYS_accept4:
+	case SYS_signalfd4:
+		return call->args[3] & O_CLOEXEC;
+	case SYS_openat2:
+		if (user_copy(&flags, (const void *)call->args[2], sizeof(flags)))
+			return false;
+		return flags & O_CLOEXEC;
+	case SYS_fsmount:
+		return call->args[1] & 1; /* FSMOUNT_CLOEXEC */
+	case SYS_fspick:
+		return call->args[2] & 1; /* FSPICK_CLOEXEC */
+	}
+	return false;
+}
+
+long install_fd(struct call *call, int rump_fd, bool is_cloexec)
+{
+	int fd = placeholder_make(is_cloexec);
+
+	if (fd < 0) {
+		rump(call, SYS_close, rump_fd);
+		return fd;
+	}
+	fdtable_set(fd, rump_fd);
+	return fd;
+}
+
+static long finish(struct call *call, long result)
+{
+	if (result >= 0 && row_of(call->nr)->result == RESULT_NEWFD)
+		return install_fd(call, result, wants_cloexec(call));
+	return result;
+}
+
+int call_resolve(struct call *call, struct scratch *scratch, struct resolved *ret)
+{
+	const struct row *row = row_of(call->nr);
+	struct place place;
+	int dirfd = AT_FDCWD, dirfd_at = -1, paths = 0, fd, error;
+
+	ret->rump = ret->host = 0;
+	ret->outside = NULL;
+	for (int i = 0; i < 6; i++) {
+		ret->args[i] = call->args[i];
+		switch (row->kinds[i]) {
+		case ARG_FD:
+			if ((int)call->args[i] < 0)
+				break;
+			fd = fdtable_get(call->args[i]);
+			if (fd == FDTABLE_PRIVATE)
+				return -EBADF;
+			if (fd >= 0) {
+				ret->args[i] = fd;
+				ret->rump++;
+			} else {
+				ret->host++;
+			}
+			break;
+		case ARG_DIRFD:
+			dirfd = call->args[i];
+			dirfd_at = i;
+			break;
+		case ARG_PATH:
+			error = place_find(call, dirfd, (const char *)call->args[i], scratch,
+					   paths++, &place);
+			if (error)
+				return error;
+			ret->args[i] = (long)place.path;
+			if (dirfd_at >= 0)
+				ret->args[dirfd_at] = place.dirfd;
+			if (place.side == ROUTE_RUMP) {
+				ret->rump++;
+				if (!ret->outside)
+					ret->outside = place.outside;
+			} else {
+				ret->host++;
+			}
+			dirfd = AT_FDCWD;
+			dirfd_at = -1;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* ---- the two sides ---- */
+
+long host_call(struct call *call)
+{
+	return host6(call->nr, call->args[0], call->args[1], call->args[2], call->args[3],
+		     call->args[4], call->args[5]);
+}
+
+/* Waits with a time or a signal mask of their own never restart: signal(7). */
+static bool is_restartable(long nr)
+{
+	switch (nr) {
+	case SYS_poll:
+	case SYS_ppoll:
+	case SYS_select:
+	case SYS_pselect6:
+	case SYS_epoll_wait:
+	case SYS_epoll_pwait:
+	case SYS_epoll_pwait2:
+		return false;
+	}
+	return true;
+}
+
+static inline __attribute__((always_inline)) long enter(long nr, const long args[6])
+{
+	long result;
+
+	for (;;) {
+		self.inside++;
+		result = boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		self.inside--;
+		if (__builtin_expect(!self.deferred || self.inside, 1))
+			return result;
+		signals_deliver();
+		if (result != -EINTR || !signals_may_restart() || !is_restartable(nr))
+			return result;
+	}
+}
+
+/*
+ * With another signal mask for the time of the call, as ppoll: a signal that the mask
+ * lets in is deferred, makes the call return, and its handler runs before the mask is
+ * set back.
+ */
+static long enter_masked(long nr, const long args[6], unsigned long mask)
+{
+	unsigned long old;
+	long result = -EINTR;
+
+	self.inside++;
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8);
+	if (!__atomic_load_n(&self.deferred, __ATOMIC_SEQ_CST))
+		result = boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+	self.inside--;
+	if (self.deferred && !self.inside)
+		signals_deliver();
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+	return result;
+}
+
+static long enter_kernel(struct call *call, long nr, const long args[6], const unsigned long *mask)
+{
+	long result;
+
+	if (self.in_spawn)
+		return -ENOTCONN;
+	if (call->door != DOOR_STUB) {
+		result = boot_ensure(call);
+		if (result)
+			return result;
+		return mask ? enter_masked(nr, args, *mask) : enter(nr, args);
+	}
+	{
+		TRAP_SAVE_VECTORS();
+		result = boot_ensure(call);
+		if (!result)
+			result = mask ? enter_masked(nr, args, *mask) : enter(nr, args);
+		TRAP_RESTORE_VECTORS();
+	}
+	return result;
+}
+
+long rump_masked(struct call *call, long nr, const long args[6], const unsigned long *mask)
+{
+	return enter_kernel(call, nr, args, mask);
+}
+
+long rump6(struct call *call, long nr, long a, long b, long c, long d, long e, long f)
+{
+	const long args[6] = { a, b, c, d, e, f };
+
+	return enter_kernel(call, nr, args, NULL);
+}
+
+long rump_call(struct call *call, const long args[6])
+{
+	long result = enter_kernel(call, call->nr, args, NULL);
+
+	if (log_is_on)
+		log_call(call, args, result);
+	return result;
+}
+
+/* ---- generic handlers ---- */
+
+long handle_none(struct call *call)
+{
+	return host_call(call);
+}
+
+long handle_host(struct call *call)
+{
+	return host_call(call);
+}
+
+long handle_fds(struct call *call)
+{
+	struct resolved resolved;
+	int error = call_resolve(call, NULL, &resolved);
+
+	if (error)
+		return error;
+	if (!resolved.rump)
+		return host_call(call);
+	if (resolved.host)
+		return -EXDEV;
+	return finish(call, rump_call(call, resolved.args));
+}
+
+long handle_paths(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (!result) {
+		if (!resolved.rump) {
+			memcpy(call->args, resolved.args, sizeof(call->args));
+			result = host_call(call);
+		} else if (resolved.host) {
+			result = -EXDEV;
+		} else {
+			result = finish(call, rump_call(call, resolved.args));
+		}
+	}
+	scratch_free(&scratch);
+	return result;
+}
+
+/*
+ * The number must be had before the file is made or cut, as Linux does: EMFILE
+ * leaves no trace.  Where nothing can be lost the cheaper order is taken, because
+ * most opens that fail do so with ENOENT.
+ */
+static bool open_changes(struct call *call)
+{
+	unsigned long flags = 0;
+
+	switch (call->nr) {
+	case SYS_creat:
+		return true;
+	case SYS_open:
+		flags = call->args[1];
+		break;
+	case SYS_openat:
+		flags = call->args[2];
+		break;
+	case SYS_openat2:
+		if (user_copy(&flags, (const void *)call->args[2], sizeof(flags)))
+			return false;
+		break;
+	}
+	return flags & (O_CREAT | O_TRUNC);
+}
+
+long handle_open(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	long result = call_resolve(call, &scratch, &resolved);
+	int fd;
+
+	if (result)
+		goto out;
+	if (!resolved.rump) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		result = mountinfo_open(call);
+		if (result == -ENODATA)
+			result = host_call(call);
+		goto out;
+	}
+	if (!open_changes(call)) {
+		result = finish(call, rump_call(call, resolved.args));
+		goto out;
+	}
+	result = fd = placeholder_make(wants_cloexec(call));
+	if (fd < 0)
+		goto out;
+	result = rump_call(call, resolved.args);
+	if (result >= 0) {
+		fdtable_set(fd, result);
+		result = fd;
+	} else {
+		host(SYS_close, fd);
+	}
+out:
+	scratch_free(&scratch);
+	return result;
+}
+
+long handle_io_uring_setup(struct call *call)
+{
+	(void)call;
+	return -ENOSYS;
+}
+
+/* ---- the dispatcher ---- */
+
+/* A host call of the kernel's: hides the descriptors that come of it. */
+static long inside_call(struct call *call)
+{
+	const struct row *row = row_of(call->nr);
+	long result;
+
+	if (call->nr == SYS_close)
+		fdtable_set(call->args[0], FDTABLE_HOST);
+	if (call->nr == SYS_rt_sigaction)
+		return signals_inside_sigaction(call);
+	result = host_call(call);
+	if (is_error(result))
+		return result;
+	if (call->nr == SYS_fcntl) {
+		int command = call->args[1];
+
+		return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? private_fd(result) : result;
+	}
+	if (call->nr == SYS_dup2 || call->nr == SYS_dup3)
+		return result; /* the number was asked for */
+	if (row->result == RESULT_NEWFD)
+		return private_fd(result);
+	if (row->result == RESULT_PAIR) {
+		int *pair = (int *)call->args[call->nr == SYS_socketpair ? 3 : 0];
+
+		pair[0] = private_fd(pair[0]);
+		pair[1] = private_fd(pair[1]);
+	}
+	return result;
+}
+
+/*
+ * libc makes its cancellation points asynchronous around the instruction; ours do the
+ * same around a call of the host.  In the kernel a thread is not cancelled: signals.c
+ * defers libc's signal as any other.
+ */
+static long cancellable(struct call *call, const struct row *row)
+{
+	long result;
+	int type;
+
+	if (pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type))
+		return handlers[row->handler](call);
+	result = handlers[row->handler](call);
+	pthread_setcanceltype(type, &type);
+	return result;
+}
+
+long hijack_dispatch(struct call *call)
+{
+	const struct row *row = row_of(call->nr);
+
+	if (row->handler == HANDLER_none || !hijack_is_active)
+		return host_call(call);
+	if (self.inside)
+		return inside_call(call);
+	if (call->is_cancellable && !__libc_single_threaded)
+		return cancellable(call, row);
+	return handlers[row->handler](call);
+}
+
+long hijack_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	struct call call = { .nr = nr, .args = { a, b, c, d, e, f } };
+
+	return hijack_dispatch(&call);
+}
+
+long hijack_call_cancellable(long nr, long a, long b, long c, long d, long e, long f)
+{
+	struct call call = { .nr = nr, .args = { a, b, c, d, e, f }, .is_cancellable = true };
+
+	return hijack_dispatch(&call);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatch.h - for those who handle calls: the steps that handlers are made of.
+ */
+#ifndef HIJACK_DISPATCH_H
+#define HIJACK_DISPATCH_H
+
+#include "hijack.h"
+#include "route.h"
+
+/*
+ * Every handler that syscalls.def names.  It returns a value or -errno and may
+ * use the steps below in any order.
+ */
+#define HIJACK_HANDLERS(X)                                                                  \
+	X(none) X(host) X(fds) X(paths) X(open) X(stat) X(readlink) X(mmap) X(ioctl)        \
+	X(fcntl) X(close) X(close_range) X(dup) X(dup2) X(chdir) X(fchdir) X(getcwd)        \
+	X(execve) X(mount) X(sync) X(umask) X(socket) X(sendmsg) X(recvmsg) X(sendfile)     \
+	X(copy_file_range) X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait)           \
+	X(sigaction) X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)          \
+	X(io_uring_setup)
+
+#define DECLARE(name) long handle_##name(struct call *call);
+HIJACK_HANDLERS(DECLARE)
+#undef DECLARE
+
+enum arg_kind { ARG__, ARG_FD, ARG_DIRFD, ARG_PATH };
+enum result_kind { RESULT_VALUE, RESULT_NEWFD, RESULT_PAIR };
+
+struct row {
+	uint8_t handler;
+	uint8_t result;
+	uint8_t kinds[6];
+};
+
+const struct row *row_of(long nr);
+const char *name_of(long nr);
+
+/* Buffers for paths, mapped when first asked for; freed by the handler. */
+struct scratch {
+	char *pages;
+};
+
+#define SCRATCH_BUFFERS 4
+/* n-th buffer of ROUTE_PATH_MAX bytes, or NULL. */
+char *scratch_buffer(struct scratch *scratch, int n);
+void scratch_free(struct scratch *scratch);
+
+/* Where a dirfd and a path lead. */
+struct place {
+	enum route_side side;
+	int dirfd;		/* for that side */
+	const char *path;
+	const char *outside;	/* as in struct route */
+};
+
+/*
+ * n: which of a call's paths this is, 0 or 1.  0 or -errno; a path that cannot
+ * be read is the host's, whose EFAULT the caller gets.
+ */
+int place_find(struct call *call, int dirfd, const char *path, struct scratch *scratch, int n,
+	       struct place *ret_place);
+
+/* What all FD, DIRFD and PATH arguments of a call come to. */
+struct resolved {
+	int rump, host;		/* how many arguments lie on that side */
+	long args[6];		/* translated, each for its own side */
+	const char *outside;	/* of the first path in the rump kernel */
+};
+
+int call_resolve(struct call *call, struct scratch *scratch, struct resolved *ret_resolved);
+
+/* Gives a rump descriptor to the application: the placeholder's number or -errno. */
+long install_fd(struct call *call, int rump_fd, bool is_cloexec);
+/* Whether the call asks for close-on-exec. */
+bool wants_cloexec(struct call *call);
+
+/* The working directory of the process is in the rump kernel; its `outside`. */
+extern const char *cwd_outside;
+
+/* The `outside` of a directory of the rump kernel when no path led to it. */
+const char *outside_of(const char *directory);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fdtable.h - what this process' file descriptors are to the hijack.
+ *
+ * One word a descriptor number: nothing (the host's), a rump descriptor (the
+ * host holds a placeholder under that number), or private (the kernel's own host
+ * files and ours, which the application may neither see nor close).  Readers
+ * take no lock; a table grows by chunks that are never given back.  Whether a
+ * descriptor is close-on-exec is not kept: the placeholder itself carries it.
+ *
+ * Writers are ordered by the host: a number is entered while the host holds it
+ * and taken out before the host lets go of it, so two threads never write one
+ * entry for different files.
+ */
+#ifndef HIJACK_FDTABLE_H
+#define HIJACK_FDTABLE_H
+
+#define FDTABLE_MAX (1 << 24)	/* larger numbers cannot be placeholders */
+
+#define FDTABLE_HOST	(-1)
+#define FDTABLE_PRIVATE (-2)
+
+/* The rump descriptor behind fd, FDTABLE_HOST or FDTABLE_PRIVATE. Any fd may be asked for. */
+int fdtable_get(int fd);
+
+/*
+ * Makes sure that fdtable_set(fd) cannot fail. -EMFILE: fd is beyond FDTABLE_MAX
+ * or there is no memory.
+ */
+int fdtable_reserve(int fd);
+
+/* Enters a value and returns the one before.  Of a reserved fd, or value FDTABLE_HOST. */
+int fdtable_set(int fd, int value);
+
+/*
+ * The companion of a descriptor: the rump epoll descriptor that belongs to a host
+ * epoll descriptor, or -1.  Set like a value: before anybody can use it, and taken
+ * out (-1) before the host frees the number.
+ */
+int fdtable_companion(int fd);
+int fdtable_set_companion(int fd, int companion);
+
+/* The first number >= fd that is not FDTABLE_HOST or has a companion, or -1. */
+int fdtable_next(int fd);
+
+#endif

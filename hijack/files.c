@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* files.c - handlers of calls on files that need more than their side */
+#include <fcntl.h>
+#include <linux/stat.h>
+#include <sys/mman.h>
+
+#include "boot.h"
+#include "dispatch.h"
+#include "fdtable.h"
+#include "log.h"
+#include "mountinfo.h"
+
+/*
+ * Device numbers of both kernels are small and alike, and programs take files with
+ * equal st_dev and st_ino for one: cp would refuse to copy.  So rump devices get
+ * a major number that no host has.
+ */
+
+static long mark_stat(void *buffer)
+{
+	unsigned long dev; /* the first member of struct stat */
+
+	if (user_copy(&dev, buffer, sizeof(dev)))
+		return -EFAULT;
+	dev |= (unsigned long)RUMP_MAJOR << 32;
+	return user_copy(buffer, &dev, sizeof(dev));
+}
+
+static long mark_statx(void *buffer)
+{
+	unsigned int *major = &((struct statx *)buffer)->stx_dev_major, value;
+
+	if (user_copy(&value, major, sizeof(value)))
+		return -EFAULT;
+	value |= RUMP_MAJOR;
+	return user_copy(major, &value, sizeof(value));
+}
+
+long handle_stat(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (result)
+		goto out;
+	if (!resolved.rump) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		result = host_call(call);
+		goto out;
+	}
+	result = rump_call(call, resolved.args);
+	if (result)
+		goto out;
+	if (call->nr == SYS_statx)
+		result = mark_statx((void *)call->args[4]);
+	else
+		result = mark_stat((void *)call->args[call->nr == SYS_newfstatat ? 2 : 1]);
+out:
+	scratch_free(&scratch);
+	return result;
+}
+
+/* Puts `outside` in front of a path of the rump kernel. */
+static long show_path(const char *outside, const char *path, long length, char *to, long size)
+{
+	long start = strlen(outside);
+
+	if (start && length == 1 && *path == '/')
+		length = 0;
+	if (start + length > size)
+		length = size > start ? size - start : 0;
+	if (start > size)
+		start = size;
+	if (user_copy(to, outside, start) || user_copy(to + start, path, length))
+		return -EFAULT;
+	return start + length;
+}
+
+/* Links of /proc that show where the process is, when that is in the rump kernel. */
+static bool is_proc_link(const char *path, const char *name)
+{
+	return !strncmp(path, "/proc/self/", 11) && !strncmp(path + 11, name, strlen(name));
+}
+
+long handle_readlink(struct call *call)
+{
+	int at = call->nr == SYS_readlinkat;
+	const char *path = (const char *)call->args[at];
+	char *to = (char *)call->args[at + 1];
+	long size = (int)call->args[at + 2];
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	char *buffer;
+	long result;
+
+	result = call_resolve(call, &scratch, &resolved);
+	if (result)
+		goto out;
+	if (!resolved.rump && cwd_outside && user_strlen(path, ROUTE_PATH_MAX) == 14 &&
+	    is_proc_link(path, "cwd") && size > 0) {
+		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
+		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
+		if (result > 0)
+			result = show_path(cwd_outside, buffer, result - 1, to, size);
+		goto out;
+	}
+	if (!resolved.rump) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		result = host_call(call);
+		goto out;
+	}
+	/* a descriptor of ours by its number: its path as it is outside */
+	if (size > 0 && (const char *)resolved.args[at] != path &&
+	    is_proc_link((const char *)resolved.args[at], "fd/")) {
+		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
+		result = buffer ? rump(call, SYS_readlink, resolved.args[at], buffer,
+				       ROUTE_PATH_MAX - 1) :
+				  -ENOMEM;
+		if (result > 0) {
+			buffer[result] = '\0';
+			result = show_path(*buffer == '/' ? outside_of(buffer) : "", buffer, result,
+					   to, size);
+		}
+		goto out;
+	}
+	result = rump_call(call, resolved.args);
+out:
+	scratch_free(&scratch);
+	return result;
+}
+
+/* ---- working directory ---- */
+
+long handle_chdir(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (!result) {
+		if (resolved.rump) {
+			result = rump_call(call, resolved.args);
+			if (!result)
+				cwd_outside = resolved.outside;
+		} else {
+			memcpy(call->args, resolved.args, sizeof(call->args));
+			result = host_call(call);
+			if (!result)
+				cwd_outside = NULL;
+		}
+	}
+	scratch_free(&scratch);
+	return result;
+}
+
+long handle_fchdir(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	char *buffer;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (result)
+		return result;
+	if (!resolved.rump) {
+		result = host_call(call);
+		if (!result)
+			cwd_outside = NULL;
+		return result;
+	}
+	result = rump_call(call, resolved.args);
+	if (!result) {
+		/* only a blanket prefix makes the directory's own path matter */
+		buffer = config.blanket_count ? scratch_buffer(&scratch, 0) : NULL;
+		if (buffer && rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) > 0)
+			cwd_outside = outside_of(buffer);
+		else
+			cwd_outside = outside_of("/");
+		scratch_free(&scratch);
+	}
+	return result;
+}
+
+long handle_getcwd(struct call *call)
+{
+	char *to = (char *)call->args[0];
+	unsigned long size = call->args[1];
+	const char *outside = cwd_outside;
+	struct scratch scratch = { NULL };
+	char *buffer;
+	long result, length;
+
+	if (!outside)
+		return host_call(call);
+	buffer = scratch_buffer(&scratch, 0);
+	if (!buffer)
+		return -ENOMEM;
+	result = rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX);
+	if (result > 0) {
+		length = strlen(outside);
+		if (length && !strcmp(buffer, "/"))
+			result = 1; /* "/rump", not "/rump/" */
+		if ((unsigned long)(length + result) > size)
+			result = -ERANGE;
+		else if (length && result == 1)
+			result = user_copy(to, outside, length + 1) ? -EFAULT : length + 1;
+		else if (user_copy(to, outside, length) || user_copy(to + length, buffer, result))
+			result = -EFAULT;
+		else
+			result += length;
+	}
+	scratch_free(&scratch);
+	return result;
+}
+
+/* ---- others ---- */
+
+long handle_mmap(struct call *call)
+{
+	int fd = call->args[4], rump_fd;
+	long args[6];
+
+	if ((int)call->args[3] & MAP_ANONYMOUS)
+		return host_call(call);
+	rump_fd = fdtable_get(fd);
+	if (rump_fd == FDTABLE_HOST)
+		return host_call(call);
+	if (rump_fd == FDTABLE_PRIVATE)
+		return -EBADF;
+	memcpy(args, call->args, sizeof(args));
+	args[4] = rump_fd;
+	return rump_call(call, args);
+}
+
+long handle_mount(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	struct place source;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (!result && !resolved.rump) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		result = host_call(call);
+	} else if (!result) {
+		/* a source under /rump is a device or directory of the rump kernel */
+		const char *text = (const char *)call->args[0];
+
+		if (text && user_strlen(text, ROUTE_PATH_MAX) > 0 && *text == '/' &&
+		    !place_find(call, AT_FDCWD, text, &scratch, 1, &source) &&
+		    source.side == ROUTE_RUMP)
+			resolved.args[0] = (long)source.path;
+		result = rump_call(call, resolved.args);
+	}
+	scratch_free(&scratch);
+	return result;
+}
+
+long handle_sync(struct call *call)
+{
+	if (boot_is_ready())
+		rump(call, SYS_sync);
+	return host_call(call);
+}
+
+/* One umask for both kernels; boot takes over the one that is set then. */
+long handle_umask(struct call *call)
+{
+	if (boot_is_ready())
+		rump(call, SYS_umask, call->args[0]);
+	return host_call(call);
+}
+
+/*
+ * Programs in the rump kernel's file systems cannot be started yet: the host's
+ * execve would not find them, or find another file.
+ */
+long handle_execve(struct call *call)
+{
+	struct scratch scratch = { NULL };
+	struct resolved resolved;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (!result) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		if (resolved.rump) {
+			result = -EACCES;
+			if (log_is_on)
+				log_call(call, resolved.args, result);
+		} else {
+			result = host_call(call);
+		}
+	}
+	scratch_free(&scratch);
+	return result;
+}

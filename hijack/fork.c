@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fork.c - calls that make processes and threads.
+ *
+ * Syscall User Dispatch is inherited neither by threads nor by children, so every child
+ * starts in our text, arms itself and goes on where the application's instruction was:
+ *
+ * fork (no CLONE_VM)	The child has a copy of our frame and simply returns through it.
+ * vfork on the caller's stack	Becomes such a fork; the parent still waits.  In shared
+ *			memory the child's close() and dup2() would change the parent's
+ *			tables.
+ * threads, CLONE_VM with a stack	A struct trap_start at the top of the new stack holds the
+ *			registers; trap.S starts the child from there.
+ * posix_spawn (CLONE_VM | CLONE_VFORK with a stack)	The same, and self.in_spawn tells the
+ *			dispatcher that our tables are the parent's: the thread shares its
+ *			thread-local storage with the child and is stopped meanwhile.  If
+ *			our frame is on the signal stack, the child's own traps would run over
+ *			it: then the parent leaves its frame and waits on a block of its own.
+ */
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#include "boot.h"
+#include "fork.h"
+#include "signals.h"
+#include "trap.h"
+
+#ifndef CLONE_VM
+#define CLONE_VM     0x00000100
+#define CLONE_VFORK  0x00004000
+#define CLONE_SETTLS 0x00080000
+#endif
+
+#define ROOM_BELOW_TOP 256 /* what libc may have put at the top of the new stack */
+
+struct trap_vfork {
+	struct trap_start start;
+	long args[6];
+	long nr;
+	struct clone_args clone_args;
+	char stack[8192];
+};
+_Static_assert(sizeof(struct trap_regs) == 144, "trap.S");
+_Static_assert(offsetof(struct trap_vfork, args) == 152, "trap.S");
+_Static_assert(offsetof(struct trap_vfork, nr) == 200, "trap.S");
+_Static_assert(sizeof(struct trap_vfork) > 8192 + 64, "trap.S");
+
+void trap_vfork_done(struct trap_vfork *block) __attribute__((visibility("hidden")));
+
+/* On the application's stack, the parent after its child has gone on. */
+void trap_vfork_done(struct trap_vfork *block)
+{
+	self.in_spawn--;
+	host(SYS_munmap, block, sizeof(*block));
+}
+
+/* Where `self` of a thread with another thread pointer lies. */
+static struct self *self_of(unsigned long thread_pointer)
+{
+	unsigned long ours;
+
+	__asm__("mov %%fs:0, %0" : "=r"(ours));
+	return (struct self *)(thread_pointer + ((unsigned long)&self - ours));
+}
+
+/* The SIGSYS handler starts with fresh control words; a new thread inherits its maker's. */
+static void restore_control_words(const ucontext_t *frame)
+{
+	const struct _libc_fpstate *state = frame ? frame->uc_mcontext.fpregs : NULL;
+
+	if (state)
+		__asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(state->mxcsr), "m"(state->cwd));
+}
+
+static bool is_on(const stack_t *stack, unsigned long address)
+{
+	return !(stack->ss_flags & SS_DISABLE) &&
+	       address - (unsigned long)stack->ss_sp < stack->ss_size;
+}
+
+/* Fills in what the child starts with; returns its stack pointer. */
+static unsigned long prepare_child(unsigned long top, const struct trap_regs *regs)
+{
+	struct trap_start *start;
+
+	start = (struct trap_start *)((top - ROOM_BELOW_TOP - sizeof(*start)) & ~63UL);
+	start->regs = *regs;
+	start->regs.sp = top;
+	start->must_arm = hijack_has_trap && !self.inside;
+	return (unsigned long)start;
+}
+
+static long forked(struct call *call, long result, unsigned long stack)
+{
+	if (result)
+		return result;
+	if (hijack_has_trap)
+		trap_arm();
+	signals_forked();
+	boot_forked();
+	if (stack)
+		call->regs->sp = stack;
+	return 0;
+}
+
+long fork_call(struct call *call, ucontext_t *frame)
+{
+	unsigned long flags, stack, tls;
+	struct clone_args big;
+	long args[6], result;
+
+	memcpy(args, call->args, sizeof(args));
+	switch (call->nr) {
+	case SYS_fork:
+		return forked(call, host(SYS_fork), 0);
+	case SYS_vfork:
+		return forked(call, host(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0), 0);
+	case SYS_clone:
+		flags = args[0];
+		stack = args[1];
+		tls = args[4];
+		break;
+	default:
+		if ((unsigned long)args[1] < 64 || (unsigned long)args[1] > sizeof(big))
+			return host_call(call);
+		memset(&big, 0, sizeof(big));
+		if (user_copy(&big, (void *)args[0], args[1]))
+			return -EFAULT;
+		flags = big.flags;
+		stack = big.stack ? big.stack + big.stack_size : 0;
+		tls = big.tls;
+		args[0] = (long)&big;
+	}
+
+	if ((flags & CLONE_VM) && !stack && (flags & CLONE_VFORK)) {
+		flags &= ~CLONE_VM;
+		if (call->nr == SYS_clone)
+			args[0] = flags;
+		else
+			big.flags = flags;
+	}
+	if (!(flags & CLONE_VM)) {
+		if (call->nr == SYS_clone)
+			args[1] = 0;
+		else
+			big.stack = big.stack_size = 0;
+		result = host6(call->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		return forked(call, result, stack);
+	}
+	if (!stack)
+		return host_call(call); /* shares even the stack: nothing sane does */
+
+	if (flags & CLONE_VFORK) {
+		self.in_spawn++;
+	} else {
+		patch_threads();
+		if (self.inside && (flags & CLONE_SETTLS))
+			self_of(tls)->inside = 1; /* a host thread of the kernel's */
+	}
+	restore_control_words(frame);
+	{
+		unsigned long sp = prepare_child(stack, call->regs);
+
+		if (call->nr == SYS_clone)
+			args[1] = sp;
+		else
+			big.stack_size = sp - big.stack;
+	}
+	if ((flags & CLONE_VFORK) && frame && is_on(&frame->uc_stack, (unsigned long)frame)) {
+		long address = host(SYS_mmap, 0, sizeof(struct trap_vfork), PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		struct trap_vfork *block = (struct trap_vfork *)address;
+
+		if (is_error(address)) {
+			self.in_spawn--;
+			return -ENOMEM;
+		}
+		block->start.regs = *call->regs;
+		block->nr = call->nr;
+		memcpy(block->args, args, sizeof(args));
+		if (call->nr == SYS_clone3) {
+			block->clone_args = big;
+			block->args[0] = (long)&block->clone_args;
+		}
+		trap_vfork_on(block);
+	}
+	result = trap_clone(args, call->nr);
+	if (flags & CLONE_VFORK)
+		self.in_spawn--;
+	return result;
+}
+
+long trap_sigaltstack(struct call *call, ucontext_t *frame)
+{
+	const stack_t *new = (const stack_t *)call->args[0];
+	stack_t stack;
+
+	if (!is_on(&frame->uc_stack, (unsigned long)frame)) {
+		long result = host_call(call);
+
+		/* a full return loads the stack from the frame */
+		if (!result)
+			host(SYS_sigaltstack, NULL, &frame->uc_stack);
+		return result;
+	}
+	/* we stand on it, the application need not: its view decides */
+	if (call->args[1] && user_copy((void *)call->args[1], &frame->uc_stack, sizeof(stack)))
+		return -EFAULT;
+	if (!new)
+		return 0;
+	if (user_copy(&stack, new, sizeof(stack)))
+		return -EFAULT;
+	if (is_on(&frame->uc_stack, call->regs->sp))
+		return -EPERM;
+	if (stack.ss_flags & ~(SS_DISABLE | (int)(1U << 31) | SS_ONSTACK))
+		return -EINVAL;
+	if (!(stack.ss_flags & SS_DISABLE) && stack.ss_size < 2048)
+		return -ENOMEM;
+	frame->uc_stack = stack;
+	call->regs->ax = 0;
+	/* only rt_sigreturn can install it now; it takes the frame as it is */
+	trap_sigreturn((unsigned long)frame);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* placeholder.c - host descriptors that stand for rump descriptors; see placeholder.h */
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "fdtable.h"
+#include "placeholder.h"
+
+/* Private descriptors lie from here on: above what select(2) can name. */
+#define PRIVATE_FLOOR 1024
+#define PRIVATE_ROOM  256
+
+static int base_fd = -1;
+
+int private_fd(int fd)
+{
+	struct rlimit limit, raised;
+	long moved = -EMFILE;
+
+	if (is_error(host(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit)))
+		goto out;
+	if (limit.rlim_cur >= PRIVATE_FLOOR + PRIVATE_ROOM) {
+		moved = host(SYS_fcntl, fd, F_DUPFD_CLOEXEC, PRIVATE_FLOOR);
+	} else if (limit.rlim_max >= PRIVATE_FLOOR + PRIVATE_ROOM) {
+		/* above the soft limit nothing is taken from the application */
+		raised = limit;
+		raised.rlim_cur = PRIVATE_FLOOR + PRIVATE_ROOM;
+		if (!is_error(host(SYS_prlimit64, 0, RLIMIT_NOFILE, &raised, NULL))) {
+			moved = host(SYS_fcntl, fd, F_DUPFD_CLOEXEC, PRIVATE_FLOOR);
+			host(SYS_prlimit64, 0, RLIMIT_NOFILE, &limit, NULL);
+		}
+	} else if (limit.rlim_cur > 32) {
+		moved = host(SYS_fcntl, fd, F_DUPFD_CLOEXEC, limit.rlim_cur - 32);
+	}
+out:
+	if (is_error(moved) || fdtable_reserve(moved)) {
+		if (!is_error(moved))
+			host(SYS_close, moved);
+		if (!fdtable_reserve(fd))
+			fdtable_set(fd, FDTABLE_PRIVATE);
+		return fd;
+	}
+	fdtable_set(moved, FDTABLE_PRIVATE);
+	host(SYS_close, fd);
+	return moved;
+}
+
+/* An O_PATH descriptor of a socket inode that nobody can name any more. */
+static int make_base(void)
+{
+	static const char *const folders[] = { "/dev/shm/", "/tmp/", "/run/", "/var/tmp/", "./" };
+	char path[80];
+	unsigned long time[2] = { 0, 0 };
+	long fd = -ENOENT;
+
+	for (unsigned int i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		host(SYS_clock_gettime, 1, time);
+		put_decimal(put_text(put_decimal(put_text(put_text(path, folders[i]), ".rump-"),
+						 host(SYS_gettid)),
+				     "-"),
+			    time[1]);
+		if (is_error(host(SYS_mknod, path, S_IFSOCK, 0)))
+			continue;
+		fd = host(SYS_open, path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+		host(SYS_unlink, path);
+		if (!is_error(fd))
+			return fd;
+	}
+	/* no folder to write to: as good, but for a reopen by /proc/self/fd */
+	return host(SYS_open, "/dev/null", O_PATH | O_CLOEXEC);
+}
+
+static int base(void)
+{
+	int fd = __atomic_load_n(&base_fd, __ATOMIC_ACQUIRE), none = -1;
+
+	if (fd >= 0)
+		return fd;
+	fd = make_base();
+	if (fd < 0)
+		return fd;
+	fd = private_fd(fd);
+	if (!__atomic_compare_exchange_n(&base_fd, &none, fd, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE)) {
+		fdtable_set(fd, FDTABLE_HOST);
+		host(SYS_close, fd);
+		fd = none;
+	}
+	return fd;
+}
+
+int placeholder_make(bool is_cloexec)
+{
+	long fd = base();
+
+	if (fd >= 0)
+		fd = host(SYS_fcntl, fd, is_cloexec ? F_DUPFD_CLOEXEC : F_DUPFD, 0);
+	if (fd >= 0 && fdtable_reserve(fd)) {
+		host(SYS_close, fd);
+		return -EMFILE;
+	}
+	return fd;
+}

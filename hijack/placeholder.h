@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * placeholder.h - host descriptors that stand for rump descriptors.
+ *
+ * A placeholder is a dup of one O_PATH descriptor of an unlinked socket inode with
+ * mode 0: its number is a true one of the process, and a call that slips past the
+ * hijack fails on it with EBADF, ENXIO or ENOTDIR.  It never succeeds silently.
+ */
+#ifndef HIJACK_PLACEHOLDER_H
+#define HIJACK_PLACEHOLDER_H
+
+#include "hijack.h"
+
+/* A new one under the lowest free number, entered in no table but reserved there. */
+int placeholder_make(bool is_cloexec);
+
+/*
+ * Moves a host descriptor of the kernel's or ours out of the application's way and
+ * hides it.  Returns the new number; the old one if there is no room elsewhere.
+ */
+int private_fd(int fd);
+
+#endif

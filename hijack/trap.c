@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * trap.c - system call instructions that no symbol leads to.
+ *
+ * Theory of operation
+ * ===================
+ * Syscall User Dispatch turns every system call instruction outside our own text into
+ * SIGSYS.  The handler makes a struct call of the registers and asks the
+ * dispatcher.  Nothing is kept per thread: no selector byte (the selector is NULL), no
+ * thread-local state, so a siglongjmp() out of a call leaves nothing behind.
+ *
+ * The handler has an empty mask and SA_NODEFER, so traps nest, and SA_ONSTACK, because
+ * small stacks exist.  It leaves by loading the registers (trap_fast_return) instead of
+ * rt_sigreturn.  All of the preload is built for general registers only: the C code
+ * does not disturb the vector registers that a patched call has to preserve.
+ *
+ * What needs the registers themselves is done here or in fork.c, before the dispatcher:
+ *	rt_sigreturn	the frame is the application's: issue it from our text on it
+ *	sigaltstack	EPERM while we run on that stack: edit the frame's copy
+ *	rt_sigprocmask	the frame's mask must follow, or a full return undoes it
+ *	clone, fork	the child must arm itself first
+ *	munmap		of the stack that the thread stands on (musl's thread exit)
+ * SIGSYS itself must never be blocked or ignored: signals.c strips it from every mask.
+ *
+ * Not armed: the kernel's own host threads (created while inside); a thread that asked to
+ * be traced, until it execs.
+ */
+#include <signal.h>
+#include <sys/prctl.h>
+#include <ucontext.h>
+
+#include "dispatch.h"
+#include "fork.h"
+#include "signals.h"
+#include "trap.h"
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#define PR_SYS_DISPATCH_OFF	     0
+#define PR_SYS_DISPATCH_ON	     1
+#endif
+
+#define CODE_USER_DISPATCH 2 /* si_code */
+#define FP_MAGIC	   0x46505853u
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
+
+unsigned long trap_text_start __attribute__((visibility("hidden")));
+unsigned long trap_text_length __attribute__((visibility("hidden")));
+unsigned long trap_vector_mask;
+
+void trap_from_stub(struct trap_regs *regs) __attribute__((visibility("hidden")));
+
+void trap_arm(void)
+{
+	host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, trap_text_start,
+	     trap_text_length, 0);
+}
+
+static void make_call(struct call *call, struct trap_regs *regs, enum hijack_door door)
+{
+	call->nr = regs->ax;
+	call->args[0] = regs->di;
+	call->args[1] = regs->si;
+	call->args[2] = regs->dx;
+	call->args[3] = regs->r10;
+	call->args[4] = regs->r8;
+	call->args[5] = regs->r9;
+	call->door = door;
+	call->is_cancellable = false; /* libc has seen to that around the instruction */
+	call->regs = regs;
+}
+
+/* A thread that unmaps its stack and exits has none for the exit's trap. */
+static void check_unmap(struct call *call)
+{
+	if (call->regs->sp - call->args[0] < (unsigned long)call->args[1])
+		trap_unmap_and_exit(call->args[0], call->args[1]);
+}
+
+void trap_from_stub(struct trap_regs *regs)
+{
+	struct call call;
+
+	make_call(&call, regs, DOOR_STUB);
+	switch (call.nr) {
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_vfork:
+		regs->ax = fork_call(&call, NULL);
+		return;
+	case SYS_munmap:
+		check_unmap(&call);
+		break;
+	}
+	regs->ax = hijack_dispatch(&call);
+}
+
+static void chain(int signal, siginfo_t *info, void *context)
+{
+	struct kernel_sigaction action = signals_application(signal);
+	struct kernel_sigaction none = { (void *)SIG_DFL, 0x04000000, trap_restorer, 0 };
+
+	if (action.handler == (void *)SIG_IGN)
+		return;
+	if (action.handler != (void *)SIG_DFL) {
+		action.handler(signal, info, context);
+		return;
+	}
+	host(SYS_rt_sigaction, signal, &none, NULL, 8);
+	host(SYS_rt_tgsigqueueinfo, host(SYS_getpid), host(SYS_gettid), signal, info);
+}
+
+static void learn_vectors(const unsigned int *fpstate)
+{
+	/* all but what compilers do not use behind our back: PKRU, AMX */
+	if (fpstate && fpstate[116] == FP_MAGIC)
+		trap_vector_mask = fpstate[118] & 0xe7;
+}
+
+static void handler(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	struct trap_regs *regs = (struct trap_regs *)uc->uc_mcontext.gregs;
+	unsigned long *mask = (unsigned long *)&uc->uc_sigmask;
+	struct call call;
+	long result;
+
+	if (info->si_code != CODE_USER_DISPATCH) {
+		chain(signal, info, context);
+		return;
+	}
+	make_call(&call, regs, DOOR_TRAP);
+	if (!trap_vector_mask)
+		learn_vectors((const unsigned int *)uc->uc_mcontext.fpregs);
+	switch (call.nr) {
+	case SYS_rt_sigreturn:
+		mask = (unsigned long *)&((ucontext_t *)regs->sp)->uc_sigmask;
+		*mask &= ~SIGNAL_BIT(SIGSYS);
+		trap_sigreturn(regs->sp);
+	case SYS_clone:
+	case SYS_clone3:
+	case SYS_fork:
+	case SYS_vfork:
+		regs->ax = fork_call(&call, uc);
+		return;
+	case SYS_munmap:
+		check_unmap(&call);
+		break;
+	case SYS_sigaltstack:
+		regs->ax = trap_sigaltstack(&call, uc);
+		return;
+	}
+	patch_consider(regs->ip, call.nr);
+	result = hijack_dispatch(&call);
+	if (call.nr == SYS_rt_sigprocmask)
+		host(SYS_rt_sigprocmask, SIG_BLOCK, NULL, mask, 8);
+	regs->ax = result;
+}
+
+int trap_start(void)
+{
+	struct kernel_sigaction ours = { handler,
+					 SA_SIGINFO | SA_NODEFER | SA_ONSTACK | 0x04000000,
+					 trap_fast_return, 0 };
+	unsigned long mask = SIGNAL_BIT(SIGSYS);
+	long result;
+
+	trap_text_start = (unsigned long)__ehdr_start;
+	trap_text_length = ((unsigned long)etext - trap_text_start + 4095) & ~4095UL;
+	/* what the application finds installed */
+	signals_application(SIGSYS);
+	result = host(SYS_rt_sigaction, SIGSYS, &ours, NULL, 8);
+	if (is_error(result))
+		return result;
+	host(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
+	result = host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, trap_text_start,
+		      trap_text_length, 0);
+	if (is_error(result)) {
+		struct kernel_sigaction theirs = signals_application(SIGSYS);
+
+		host(SYS_rt_sigaction, SIGSYS, &theirs, NULL, 8);
+		return result;
+	}
+	hijack_has_trap = true;
+	return 0;
+}
+
+/* ---- calls that change what is trapped ---- */
+
+long handle_prctl(struct call *call)
+{
+	if (call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP ||
+	    call->args[0] == PR_SET_NO_NEW_PRIVS)
+		patch_stop();
+	return host_call(call);
+}
+
+long handle_ptrace(struct call *call)
+{
+	/* a tracer steps on system calls and counts them: be out of its way until exec */
+	if (call->args[0] == 0 && hijack_has_trap)
+		host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+	return host_call(call);
+}
