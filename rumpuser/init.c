@@ -200,7 +200,8 @@ const struct rumpuser_ops *rumpuser_init(int version, const struct rumpuser_upca
 
 	if (version != RUMPUSER_VERSION || !upcalls || upcalls->version != RUMPUSER_VERSION) {
 		boot_error_set("librumpuser has hypercall version %d, the kernel wants %d",
-			       RUMPUSER_VERSION, upcalls ? upcalls->version : version);
+			       RUMPUSER_VERSION,
+			       version == RUMPUSER_VERSION && upcalls ? upcalls->version : version);
 		return NULL;
 	}
 	pthread_mutex_lock(&init_lock);
