@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rump/rump.h>
@@ -409,6 +411,25 @@ static void working_directory(void)
 	rump_conf_free(&conf);
 }
 
+/* Leaves the process in no directory. */
+static void no_working_directory(void)
+{
+	char directory[] = "/tmp/rump_conf_gone.XXXXXX";
+	struct rump_conf conf = RUMP_CONF_INIT;
+	struct config_error error;
+
+	if (!mkdtemp(directory) || chdir(directory) || rmdir(directory))
+		bail_out("no directory to be lost in");
+	is_int(rump_conf_parse_text("drive /d disk", "t", NULL, &conf, &error), -EINVAL,
+	       "a relative path without a working directory");
+	is_str(error.text,
+	       "t:1: drive: 'disk': the working directory is gone: want an absolute path",
+	       "... is told");
+	is_int(rump_conf_parse_text("drive /d /disk", "t", NULL, &conf, &error), 0,
+	       "an absolute one needs none");
+	rump_conf_free(&conf);
+}
+
 static void limits(void)
 {
 	size_t size = 8 * 1024 * 1024;
@@ -492,6 +513,7 @@ static void put(const char *path, const char *text)
 static void file_errors(void)
 {
 	struct rump_conf conf = RUMP_CONF_INIT;
+	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "socket"};
 	struct config_error error;
 	int fd;
 
@@ -546,6 +568,13 @@ static void file_errors(void)
 	is_int(rump_conf_parse_file("/dev/zero", &conf, &error), -EFBIG, "a file without an end");
 	is_int(rump_conf_parse_file("/dev/null", &conf, &error), 0, "an empty file");
 	rump_conf_free(&conf);
+
+	/* an error that has no words of ours */
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	ok(fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)), "a socket");
+	is_int(rump_conf_parse_file("socket", &conf, &error), -ENXIO, "... cannot be opened");
+	is_str(error.text, "socket: cannot be read, errno 6", "... and told");
+	close(fd);
 
 	if (!geteuid()) {
 		skip("permissions: needs a user that is not root");
@@ -604,46 +633,63 @@ static void files(const char *directory)
 
 /* ---- memory ---- */
 
+/* Lets the n-th allocation fail, for every n. Returns how many there were, or -1. */
+static int fail_each(struct rump_conf *conf, const char *text)
+{
+	const struct rump_conf_chunk *chunks = conf->chunks;
+	unsigned int count = conf->count;
+	struct config_error error;
+
+	for (int tries = 0; tries < 1000; tries++) {
+		int result;
+
+		strcpy(error.text, "(nothing said)");
+		allocations_left = tries;
+		result = rump_conf_parse_text(text, "t", NULL, conf, &error);
+		allocations_left = -1;
+		if (!result)
+			return tries;
+		if (result != -ENOMEM || conf->count != count || conf->chunks != chunks ||
+		    !strstr(error.text, "out of memory")) {
+			diag("allocation %d fails: %d, %u items, %s", tries, result, conf->count,
+			     error.text);
+			return -1;
+		}
+	}
+	return -1;
+}
+
 static void memory(void)
 {
 	static const char text[] = "component xfs\ndrive /a a.img\nmount auto /a / ro\n"
 				   "sysctl a.b=1 2\ninterface shmif0 bus\nroute default 10.0.0.1\n"
 				   "include inner/in.conf\n";
-	struct rump_conf conf = RUMP_CONF_INIT;
-	struct config_error error;
 	char *large = malloc(20000);
-	int result = -ENOMEM, tries;
+	int failures = 0, bad_lengths = 0;
 
-	/* many items and long strings, so that everything grows */
-	strcpy(large, text);
-	for (int i = 0; i < 20; i++)
-		strcat(large, "mkdir /a\n");
-	strcat(large, "mkdir /");
-	memset(large + strlen(large), 'x', 5000);
-	large[19999] = '\0';
-	large[strlen(text) + 20 * 9 + 7 + 5000] = '\0';
-	allocations_left = -1;
-	rump_conf_parse_text("hostname before", "first", "/", &conf, &error);
-	for (tries = 0; tries < 1000; tries++) {
-		struct rump_conf_chunk *chunks = conf.chunks;
+	/*
+	 * In front a path of every length up to a chunk's, so that each of the strings behind
+	 * it is at some time the one that needs another chunk.
+	 */
+	for (int length = 1; length < 4200; length += 5) {
+		struct rump_conf conf = RUMP_CONF_INIT;
+		int tries;
 
-		strcpy(error.text, "(nothing said)");
-		allocations_left = tries;
-		result = rump_conf_parse_text(large, "t", ".", &conf, &error);
-		allocations_left = -1;
-		if (!result)
-			break;
-		if (result != -ENOMEM || conf.count != 1 || conf.chunks != chunks ||
-		    !strstr(error.text, "out of memory")) {
-			ok(false, "allocation %d fails: %d, %u items, %s", tries, result,
-			   conf.count, error.text);
-			break;
-		}
+		memset(large, 'x', 7 + (size_t)length);
+		memcpy(large, "mkdir /", 7);
+		strcpy(large + 7 + length, "\n");
+		strcat(large, text);
+		for (int i = 0; i < 20; i++)
+			strcat(large, "mkdir /a\n");
+		rump_conf_parse_text("hostname before", "first", "/", &conf, NULL);
+		tries = fail_each(&conf, large);
+		if (tries < 4 || conf.count != 29)
+			bad_lengths++;
+		failures += tries;
+		rump_conf_free(&conf);
 	}
-	is_int(result, 0, "in the end there is memory enough");
-	ok(tries >= 5, "... every failure of %d before was told and left no trace", tries);
-	is_int(conf.count, 29, "... and all is read");
-	rump_conf_free(&conf);
+	is_int(bad_lengths, 0, "memory that runs out is told, leaves no trace, and more is enough");
+	ok(failures > 3000, "... in %d failures", failures);
 	free(large);
 }
 
@@ -693,6 +739,9 @@ int main(void)
 		bail_out("no directory for files");
 	files(directory);
 	memory();
+	no_working_directory();
+	if (chdir("/"))
+		bail_out("no root");
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	is_int(system(command), 0, "the files are gone");
 	return done_testing();
