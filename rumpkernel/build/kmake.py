@@ -10,7 +10,7 @@ import time
 from report import BuildError, say
 
 OBJECT = re.compile(r"\s*(CC|AS|LD|AR|HOSTCC|LDS|KSYMS)\b.*?\s(\S+)$")
-ERROR = re.compile(r"error:|undefined reference|multiple definition|\*\*\*|[Ff]atal|ld: ")
+ERROR = re.compile(r"error:|ERROR:|undefined reference|multiple definition|\*\*\*|[Ff]atal|ld: ")
 SECONDS_BETWEEN_LINES = 10
 
 

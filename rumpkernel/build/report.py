@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How the kernel build talks to the user: short lines on stdout, one clear error."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -33,6 +34,8 @@ class Step:
 
 def run(main):
     """Runs main(); an error of the user's becomes one line and status 1."""
+    # ends what runs below, too, instead of leaving it behind
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         main()
     except BuildError as error:
