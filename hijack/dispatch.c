@@ -455,6 +455,8 @@ static long inside_call(struct call *call)
 		fdtable_set(call->args[0], FDTABLE_HOST);
 	if (call->nr == SYS_rt_sigaction)
 		return signals_inside_sigaction(call);
+	if (call->nr == SYS_rt_sigprocmask)
+		return handle_sigprocmask(call); /* the thread is armed all the same */
 	result = host_call(call);
 	if (is_error(result))
 		return result;

@@ -274,7 +274,9 @@ long handle_umask(struct call *call)
 
 /*
  * Programs in the rump kernel's file systems cannot be started yet: the host's
- * execve would not find them, or find another file.
+ * execve would not find them, or find another file.  Nor can a program start with its
+ * working directory there: it would find itself in another one and write where it
+ * should not, so that fails too.
  */
 long handle_execve(struct call *call)
 {
@@ -284,8 +286,8 @@ long handle_execve(struct call *call)
 
 	if (!result) {
 		memcpy(call->args, resolved.args, sizeof(call->args));
-		if (resolved.rump) {
-			result = -EACCES;
+		if (resolved.rump || cwd_outside) {
+			result = resolved.rump ? -EACCES : -ENOTCONN;
 			if (log_is_on)
 				log_call(call, resolved.args, result);
 		} else {

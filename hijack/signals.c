@@ -326,6 +326,8 @@ long signals_inside_sigaction(struct call *call)
 	if (action) {
 		/* libc's restorer would trap */
 		ours = *action;
+		if (hijack_has_trap)
+			ours.mask &= ~SIGNAL_BIT(SIGSYS);
 		ours.flags |= SA_RESTORER_FLAG;
 		ours.restorer = trap_restorer;
 		action = &ours;

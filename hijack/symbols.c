@@ -81,7 +81,7 @@ static inline long finish(long result)
 /* There is a mode only where the flags say so. */
 #define OPEN_MODE(mode, flags) \
 	mode_t mode = 0;       \
-	if ((flags) & (O_CREAT | __O_TMPFILE)) \
+	if ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE) \
 	LAST_ARGUMENT(mode_t, mode, flags)
 
 EXPORT int open(const char *path, int flags, ...)
@@ -280,7 +280,7 @@ CHECKED(int, __ppoll_chk,
 	EXPORT int name params                                \
 	{                                                     \
 		if ((flags) & O_CREAT ||                      \
-		    ((flags) & __O_TMPFILE) == __O_TMPFILE)   \
+		    ((flags) & O_TMPFILE) == O_TMPFILE)       \
 			__chk_fail();                         \
 		return call;                                  \
 	}
