@@ -38,10 +38,15 @@ static void unlock(pthread_mutex_t **lock)
 #define UNLOCKED_AT_END __attribute__((cleanup(unlock), unused))
 #define LOCKED() pthread_mutex_t *locked UNLOCKED_AT_END = (pthread_mutex_lock(&boot.lock), &boot.lock)
 
-/* Another thread of the parent may have held it. */
+/* Around fork(): the child shall not find a configuration that is half read. */
+void boot_conf_fork(void)
+{
+	pthread_mutex_lock(&boot.lock);
+}
+
 void boot_conf_forked(void)
 {
-	boot.lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_unlock(&boot.lock);
 }
 
 int boot_conf(const char *text, const char *name)

@@ -208,7 +208,7 @@ const struct rumpuser_ops *rumpuser_init(int version, const struct rumpuser_upca
 	if (!rumpuser_upcalls) {
 		error = thread_init();
 		if (!error)
-			error = -pthread_atfork(NULL, NULL, forked);
+			error = -pthread_atfork(boot_conf_fork, boot_conf_forked, forked);
 		if (!error) {
 			ops.has_fsgsbase = thread_has_fsgsbase();
 			console_init();

@@ -459,7 +459,7 @@ static void test_blocked_calls(void)
 	is(good, 100, "requests go on while %d calls are blocked", BLOCKERS);
 	good = 0;
 	for (int i = 0; i < BLOCKERS; i++)
-		good += !blockers[i].is_done;
+		good += !__atomic_load_n(&blockers[i].is_done, __ATOMIC_SEQ_CST);
 	is(good, BLOCKERS, "the calls are blocked");
 	if (write(fds[1], "01234567890123456789", BLOCKERS) != BLOCKERS)
 		bail_out("write");
