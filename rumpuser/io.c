@@ -134,24 +134,27 @@ static bool worker_sleep(void)
 
 /* ---- workers ---- */
 
-static bool may_grow(void)
+/* One more, if there are fewer than limit. */
+static int worker_start(int limit)
 {
-	int calls = atomic_load(&pool.calls);
-
-	if (calls > POOL_CALLS_MAX)
-		calls = POOL_CALLS_MAX;
-	return atomic_load(&pool.threads) < POOL_MAX + calls;
-}
-
-static int worker_start(void)
-{
+	int threads = atomic_load(&pool.threads);
 	int error;
 
-	atomic_fetch_add(&pool.threads, 1);
+	do {
+		if (threads >= limit)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&pool.threads, &threads, threads + 1));
 	error = thread_create(worker_main, NULL, "rump-io");
 	if (error)
 		atomic_fetch_sub(&pool.threads, 1);
 	return error;
+}
+
+static int pool_limit(void)
+{
+	int calls = atomic_load(&pool.calls);
+
+	return POOL_MAX + (calls < POOL_CALLS_MAX ? calls : POOL_CALLS_MAX);
 }
 
 static bool may_take_long(const struct rumpuser_io *io)
@@ -177,8 +180,9 @@ static void worker_main(void *arg)
 
 			if (is_call)
 				atomic_fetch_add(&pool.calls, 1);
-			if (!atomic_load(&pool.idle) && may_grow())
-				worker_start();
+			/* where none can be had, those that are there must do */
+			if (!atomic_load(&pool.idle))
+				worker_start(pool_limit());
 			finish(io);
 			if (is_call)
 				atomic_fetch_sub(&pool.calls, 1);
@@ -189,14 +193,7 @@ static void worker_main(void *arg)
 
 int io_start(void)
 {
-	int none = 0, error;
-
-	if (!atomic_compare_exchange_strong(&pool.threads, &none, 1))
-		return 0;
-	error = thread_create(worker_main, NULL, "rump-io");
-	if (error)
-		atomic_store(&pool.threads, 0);
-	return error;
+	return worker_start(1);
 }
 
 void io_submit(struct rumpuser_io *io)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Host files: open, information, and every request, in both ways to carry it out. */
+#include <dirent.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -8,6 +9,15 @@
 #include <sys/vfs.h>
 
 #include "rumpuser_common.h"
+
+#if defined(__SANITIZE_THREAD__)
+/* the children here start a worker; nothing else runs in the parent meanwhile */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+#endif
 
 static const struct rumpuser_upcalls upcalls = { .version = RUMPUSER_VERSION };
 static const struct rumpuser_ops *ops;
@@ -381,17 +391,24 @@ static void count(struct rumpuser_io *io)
 		finished++;
 }
 
+/* Threads of the pool. */
 static int thread_count(void)
 {
-	char line[128];
-	int count = -1;
-	FILE *file = fopen("/proc/self/status", "r");
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+	int count = 0;
 
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Threads: %d", &count) == 1)
-			break;
+	while ((entry = readdir(tasks))) {
+		char path[300], name[16] = "";
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", entry->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, name, sizeof(name)) > 0)
+			count += !strcmp(name, "rump-io\n");
+		close(fd);
 	}
-	fclose(file);
+	closedir(tasks);
 	return count;
 }
 
@@ -413,7 +430,9 @@ static void test_many(void)
 			ops->io_submit(&requests[i]);
 		}
 		for (int i = 0; i < 20000 && finished < MANY; i++) {
-			most = thread_count() > most ? thread_count() : most;
+			int count = thread_count();
+
+			most = count > most ? count : most;
 			usleep(1000);
 		}
 		if (finished != MANY)
@@ -423,7 +442,7 @@ static void test_many(void)
 	for (int i = 0; i < MANY; i++)
 		good += !memcmp(bytes + i * 512, expected + i % 2048 * 512, 512);
 	is(good, MANY, "each with its own bytes");
-	ok(most <= 9, "by at most 8 threads: %d", most - 1);
+	ok(most > 1 && most <= 8, "by several, at most 8 threads: %d", most);
 	ops->file_close(file);
 	free(requests);
 	free(iov);
@@ -470,7 +489,8 @@ static void test_blocked_calls(void)
 	close(fds[0]);
 	close(fds[1]);
 	sleep(6);
-	ok(thread_count() <= 3, "idle threads have ended: %d", thread_count() - 1);
+	good = thread_count();
+	ok(good == 1 || good == 2, "idle threads have ended: %d", good);
 	request = (struct request){ .io = { .op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid } };
 	submit(&request);
 	is(wait_for(&request), getpid(), "the one that is left works");
