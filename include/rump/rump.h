@@ -34,7 +34,7 @@ struct lwp;			/* a kernel task; opaque */
  * unmounts.  Later calls return what the first one returned.
  * Errors: EINVAL (environment, configuration), ENOMEM (RUMP_MEMLIMIT cannot
  * be had), EBUSY (an image is in use), ENOENT, ENODEV (unknown file system or
- * component), EPROGMISMATCH (librumpuser is of another version).  The reason
+ * component), EPROTO (librumpuser is of another version).  The reason
  * in words: rump_boot_error().
  */
 int rump_init(void);

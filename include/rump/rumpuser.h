@@ -241,10 +241,11 @@ struct rumpuser_ops {
  * The one symbol the kernel image needs.  NULL: version or upcalls are of
  * another version.  Called once, before anything else, by rump_init().
  */
+__attribute__((visibility("default")))
 const struct rumpuser_ops *rumpuser_init(int version, const struct rumpuser_upcalls *upcalls);
 
 /* What boot_error() was told last; "" if nothing. */
-const char *rumpuser_boot_error(void);
+__attribute__((visibility("default"))) const char *rumpuser_boot_error(void);
 
 /*
  * The kernel is to start with this component; after boot: load it now.  Called

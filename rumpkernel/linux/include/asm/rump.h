@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The overlay's own objects: host threads, vCPUs, rump processes, host I/O.
+ * kernel/entry.c has the theory of operation.
+ */
+#ifndef _ASM_RUMP_RUMP_H
+#define _ASM_RUMP_RUMP_H
+
+#include <linux/types.h>
+#include <linux/llist.h>
+#include <linux/list.h>
+#include <linux/threads.h>
+#include <asm/irqflags.h>
+#include <asm/ptrace.h>
+#include <rump/rumpuser.h>
+
+#define rump_export __attribute__((visibility("default"), used))
+
+/* one page of its own that stays private to a process when the image's data is shared */
+#define __process_private __section(".data..process_private")
+
+#define RUMP_MAX_THREADS	16384
+
+/* interrupts: bits of rump_pcpu.pending */
+#define RUMP_IRQ_ENTRY		BIT(0)	/* host threads wait in entry_queue */
+#define RUMP_IRQ_TIMER		BIT(1)
+#define RUMP_IRQ_CALL		BIT(2)	/* smp_call_function */
+#define RUMP_IRQ_RESCHED	BIT(3)
+#define RUMP_IRQ_HANDOVER	BIT(4)	/* the vCPU should go to another host thread */
+#define RUMP_IRQ_START		BIT(5)	/* a secondary vCPU begins */
+#define RUMP_IRQ_IO		BIT(6)	/* host I/O is finished */
+
+/* what a host thread asks for; a system call number is >= 0 */
+#define RUMP_REQ_ATTACH		(-1)	/* get an lwp */
+#define RUMP_REQ_CALL		(-2)	/* fn(arg) */
+#define RUMP_REQ_EXIT		(-3)	/* end the lwp */
+
+struct rump_process;
+
+/*
+ * A host thread that has entered.  From a static pool that is never given
+ * back, so a late look or wake-up hits an object of the same kind.
+ */
+struct rump_thread {
+	/* its own side */
+	void *sp;			/* its stack, while it runs kernel stacks */
+	const struct rumpuser_ops *user;
+	struct task_struct *task;	/* the lwp, or NULL */
+	unsigned int cpu;		/* vCPU of the last call */
+	unsigned int gs_cpu;		/* %gs is this vCPU's block: cpu + 1 */
+	bool in_kernel;			/* in a call: do not enter again */
+	bool is_service;
+	bool is_scheduled;		/* between rump_schedule() and rump_unschedule() */
+	bool holds_vcpu;
+	bool attach_implicit;		/* the lwp to be made is implicit */
+	u32 id;				/* index + 1 */
+	int host_tid;
+	u32 schedule_depth;
+	struct rump_process *process;
+
+	struct llist_head io_queue;	/* host I/O that it carries out before it sleeps */
+
+	/* the request */
+	long nr;
+	unsigned long args[6];
+	long ret;
+	u32 request;			/* waits for, or is run by, the task */
+	u32 done;			/* the call is finished, the thread may leave */
+
+	/* written by others */
+	u32 futex ____cacheline_aligned_in_smp;
+	u32 waiting;			/* asleep: may be given a vCPU */
+	u32 given;			/* vCPU that was given, + 1 */
+	u32 queued;			/* on an entry queue */
+	u32 interrupted;		/* a signal handler ran: give EINTR */
+	struct rump_thread *next_entry;
+	u32 next_free;
+} __aligned(128);
+
+struct rump_vcpu {
+	struct rump_pcpu p;
+	u32 lock;			/* 0: free; thread id << 1: that thread runs it; | 1: given, not yet taken */
+	bool is_online;
+	bool in_user;			/* the current lwp is out of the kernel */
+	struct rump_thread *thread;	/* that runs it now */
+	struct rump_thread *handover;	/* gets it when the stack is left */
+	struct rump_thread *want;	/* should get it at the next chance */
+	struct rump_thread *last;	/* let it go idle last: likely to be wanted next */
+	struct task_struct *prev;	/* of the last switch */
+	unsigned int borrowed;		/* switches since this thread's call was done */
+	unsigned int spins;
+	unsigned long fault_pc, fault_address;	/* for rump_fault_trampoline */
+	bool fault_is_write;
+
+	/* written by others */
+	struct rump_thread *entry_queue ____cacheline_aligned_in_smp;
+	struct llist_head io_done;
+
+	/* the service thread: sleeps until the next clock event */
+	u64 deadline ____cacheline_aligned_in_smp; /* 0: none */
+	u64 service_until;		/* the service thread sleeps until then; 0: it is awake */
+	struct rump_thread *service;
+} __aligned(128);
+
+extern struct rump_vcpu rump_vcpus[NR_CPUS];
+extern struct rump_thread rump_threads[RUMP_MAX_THREADS];
+extern const struct rumpuser_ops *rump_user;	/* of this process: host-stack code only */
+
+static __always_inline struct rump_vcpu *this_vcpu(void)
+{
+	return (struct rump_vcpu *)rump_pcpu(self);
+}
+
+/* The hypercalls of the process that runs this vCPU now. */
+static __always_inline const struct rumpuser_ops *hyp(void)
+{
+	return this_vcpu()->thread->user;
+}
+
+/* A host process that uses the kernel. */
+struct rump_process {
+	struct task_struct *keeper;	/* group leader; clones the lwps */
+	int pid;
+	int lwps;
+	struct rump_thread *attach_queue;
+	struct wait_queue_head *wait;
+	bool is_ending;
+	struct list_head list;
+};
+
+/* ---- entry.c, on host stacks ---- */
+void rump_kick(struct rump_thread *thread);
+void rump_raise(unsigned int cpu, unsigned long irqs, const struct rumpuser_ops *user);
+void rump_interrupt(struct rump_thread *thread, const struct rumpuser_ops *user);
+long rump_enter(struct rump_thread *thread, long nr);
+struct rump_thread *rump_thread_current(void);
+rump_export long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
+/* runs fn(arg) in kernel context on the caller's lwp; from host stacks only */
+long rump_kernel_call(long (*fn)(void *), void *arg);
+void rump_service_start(unsigned int cpu, const struct rumpuser_ops *user);
+long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu);
+void rump_set_errno(int error);
+extern bool rump_is_up, rump_is_forked;
+
+/* ---- vcpu.c, on kernel stacks ---- */
+void rump_park(void);
+void rump_user_loop(void);
+void rump_exit_work(void);
+bool rump_claim(struct rump_thread *thread);
+void rump_finish_request(struct rump_thread *thread);
+
+/* ---- lwp.c ---- */
+void rump_attach_irq(struct rump_thread *thread);
+void rump_keeper_loop(void);
+void rump_init_loop(void);
+void rump_lwp_end(struct rump_thread *thread);
+extern struct rump_process rump_process0;
+
+/* ---- switch.S ---- */
+void rump_switch_stack(void **save_sp, void *load_sp);
+void rump_task_trampoline(void);
+void rump_boot_trampoline(void);
+void rump_secondary_trampoline(void);
+
+/* ---- time.c ---- */
+void rump_timer_irq(void);
+void rump_timer_init_cpu(void);
+
+/* ---- hostio.c ---- */
+struct rump_io {
+	struct rumpuser_io host;
+	void (*complete)(struct rump_io *io);	/* in interrupt context */
+	struct llist_node node;
+	struct completion *waiter;		/* rump_io_wait()'s */
+	unsigned int cpu;
+};
+
+/* Hands a request to the host; may be called with interrupts disabled. */
+void rump_io_submit(struct rump_io *io);
+/* Submits and sleeps until it is finished; returns its result. */
+long rump_io_wait(struct rump_io *io);
+void rump_io_irq(void);
+void rump_io_flush_thread(struct rump_thread *thread);
+
+/* ---- setup.c, boot.c ---- */
+extern unsigned int rump_ncpu;
+extern unsigned long rump_memory_size;
+extern char rump_command_line[];
+void rump_memory_setup(void);
+__printf(1, 2) void rump_boot_error_set(const char *fmt, ...);
+
+/* ---- fault.c, switch.S ---- */
+void rump_fault_trampoline(void);
+unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned long addr,
+			 unsigned int is_write, const unsigned long *regs);
+
+/* ---- mm ---- */
+long rump_user_fault(unsigned long address, bool is_write);
+bool rump_kernel_fault(unsigned long address);
+
+#endif

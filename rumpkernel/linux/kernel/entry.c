@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host threads enter the kernel.  This file runs on host stacks.
+ *
+ * Theory of operation
+ *
+ * A virtual CPU (vCPU) is a lock and the kernel stack that runs when somebody
+ * has the lock.  A host thread that makes a call locks the vCPU of its lwp
+ * (its task), switches to the task's kernel stack, runs the call, switches
+ * back and unlocks: one compare-and-swap and two stack switches.
+ *
+ * A task that blocks schedules as on any Linux; the next task's stack goes on
+ * on the same host thread: kernel threads are stacks, not host threads.  When
+ * nothing is left to do the idle task switches back to the host stack and the
+ * vCPU is unlocked ("parks").  The host thread then waits for its own call to
+ * be done, in thread_wait().  Whoever runs the vCPU when that happens wakes it.
+ *
+ * A vCPU is handed over, lock and all, when a thread whose own call is done
+ * would otherwise go on with other threads' work.  The right to be given a
+ * vCPU is claimed by taking thread->waiting from 1 to 0, so that a thread is
+ * never given two and never leaves while one is on its way.
+ *
+ * An interrupt for a vCPU is a bit in `pending`.  Who sets one and finds the
+ * vCPU unlocked gives it to a thread that waits, else to the service thread;
+ * who unlocks looks at the bits afterwards.  Both orders are fenced, so a bit
+ * is never forgotten.
+ *
+ * Each vCPU has one service thread.  It sleeps until the next clock event,
+ * sets the timer bit on time also while the vCPU is held, and runs what is
+ * left over when no other thread is there.  An idle kernel has no deadline and
+ * costs nothing.
+ *
+ *	rump_syscall -> rump_enter -> vcpu_run -> (kernel stacks) -> back
+ *	                          \-> thread_wait <- vcpu_give, rump_kick
+ *
+ * Signals: a handler runs on the stack that its thread is on; a rump call that
+ * it makes while its thread is in a call gives -EDEADLK, for the call would
+ * have to run on the lwp that is busy.  A handler without SA_RESTART makes the
+ * interrupted call return EINTR, as on the host.
+ */
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/start_kernel.h>
+#include <linux/cpumask.h>
+#include <asm/rump.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
+
+struct rump_vcpu rump_vcpus[NR_CPUS] = {
+	[0] = { .p = { .self = &rump_vcpus[0].p, .current_task = &init_task } },
+};
+struct rump_thread rump_threads[RUMP_MAX_THREADS];
+const struct rumpuser_ops *rump_user __process_private;
+bool rump_is_up, rump_is_forked __process_private;
+
+/* Free objects: the index + 1 of the first in the low half, a tag against ABA above. */
+static u64 free_threads;
+static u32 used_threads;
+
+static __always_inline void cpu_pause(void)
+{
+	__builtin_ia32_pause();
+}
+
+/* ---- the pool of thread objects ---- */
+
+static struct rump_thread *thread_alloc(void)
+{
+	struct rump_thread *thread;
+	u64 old = __atomic_load_n(&free_threads, __ATOMIC_ACQUIRE), new;
+	u32 n;
+
+	while ((u32)old) {
+		thread = &rump_threads[(u32)old - 1];
+		new = ((old >> 32) + 1) << 32 | READ_ONCE(thread->next_free);
+		if (__atomic_compare_exchange_n(&free_threads, &old, new, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			return thread;
+	}
+	n = __atomic_fetch_add(&used_threads, 1, __ATOMIC_RELAXED);
+	if (n >= RUMP_MAX_THREADS) {
+		__atomic_fetch_sub(&used_threads, 1, __ATOMIC_RELAXED);
+		return NULL;
+	}
+	thread = &rump_threads[n];
+	thread->id = n + 1;
+	return thread;
+}
+
+static void thread_free(struct rump_thread *thread)
+{
+	u64 old = __atomic_load_n(&free_threads, __ATOMIC_RELAXED), new;
+
+	do {
+		WRITE_ONCE(thread->next_free, (u32)old);
+		new = ((old >> 32) + 1) << 32 | thread->id;
+	} while (!__atomic_compare_exchange_n(&free_threads, &old, new, false,
+					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+static struct rump_thread *thread_new(const struct rumpuser_ops *user)
+{
+	struct rump_thread *thread = thread_alloc();
+
+	if (!thread)
+		return NULL;
+	thread->user = user;
+	thread->task = NULL;
+	thread->process = &rump_process0;
+	thread->cpu = 0;
+	thread->gs_cpu = 0;
+	thread->in_kernel = false;
+	thread->is_service = false;
+	thread->schedule_depth = 0;
+	thread->holds_vcpu = false;
+	thread->attach_implicit = true;
+	thread->interrupted = 0;
+	thread->request = 0;
+	thread->done = 0;
+	thread->given = 0;
+	thread->waiting = 0;
+	thread->host_tid = user->thread_id();
+	return thread;
+}
+
+/* The calling host thread's object; made at its first call. */
+struct rump_thread *rump_thread_current(void)
+{
+	const struct rumpuser_ops *user = rump_user;
+	struct rump_thread *thread = user->get_thread();
+
+	if (likely(thread))
+		return thread;
+	thread = thread_new(user);
+	if (thread)
+		user->set_thread(thread);
+	return thread;
+}
+
+/* ---- vCPU locks ---- */
+
+static __always_inline bool vcpu_trylock(struct rump_vcpu *v, u32 owner)
+{
+	u32 unlocked = 0;
+
+	return READ_ONCE(v->lock) == 0 &&
+	       __atomic_compare_exchange_n(&v->lock, &unlocked, owner, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static __always_inline u32 owner_of(const struct rump_thread *thread)
+{
+	return thread->id << 1;
+}
+
+static void kick_with(const struct rumpuser_ops *user, struct rump_thread *thread)
+{
+	__atomic_store_n(&thread->futex, 1, __ATOMIC_SEQ_CST);
+	user->wake(&thread->futex, 1);
+}
+
+/* Wakes a host thread from thread_wait() or its service loop. */
+void rump_kick(struct rump_thread *thread)
+{
+	kick_with(hyp(), thread);
+}
+
+/* The right to give `thread` a vCPU.  A service thread can always take its own. */
+bool rump_claim(struct rump_thread *thread)
+{
+	return thread->is_service ||
+	       (READ_ONCE(thread->waiting) &&
+		__atomic_exchange_n(&thread->waiting, 0, __ATOMIC_SEQ_CST));
+}
+
+/* The vCPU is locked by the caller, thread is claimed: from now on it is thread's. */
+static void vcpu_give(struct rump_vcpu *v, struct rump_thread *thread,
+		      const struct rumpuser_ops *user)
+{
+	__atomic_store_n(&v->lock, owner_of(thread) | 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&thread->given, v->p.cpu + 1, __ATOMIC_SEQ_CST);
+	kick_with(user, thread);
+}
+
+static __always_inline void set_gs(struct rump_vcpu *v, struct rump_thread *thread)
+{
+	if (likely(thread->gs_cpu == v->p.cpu + 1))
+		return;
+	thread->gs_cpu = v->p.cpu + 1;
+	if (likely(thread->user->has_fsgsbase))
+		asm volatile("wrgsbase %0" : : "r" (v) : "memory");
+	else
+		thread->user->set_gs((unsigned long)v);
+}
+
+/*
+ * Runs what there is to run on a vCPU that the thread has locked, until the
+ * vCPU is idle, the thread's own call is done, or another thread gets it.
+ */
+static __always_inline void vcpu_run(struct rump_vcpu *v, struct rump_thread *thread)
+{
+	struct rump_thread *next;
+
+	set_gs(v, thread);
+	for (;;) {
+		v->thread = thread;
+		v->borrowed = 0;
+		rump_switch_stack(&thread->sp, v->p.current_task->thread.sp);
+		next = v->handover;
+		if (unlikely(next)) {
+			v->handover = NULL;
+			vcpu_give(v, next, thread->user);
+			return;
+		}
+		if (unlikely(thread->is_scheduled) && thread->done) {
+			thread->holds_vcpu = true;
+			thread->cpu = v->p.cpu;
+			return;
+		}
+		__atomic_store_n(&v->lock, 0, __ATOMIC_SEQ_CST);
+		if (likely(!READ_ONCE(v->p.pending)) || !vcpu_trylock(v, owner_of(thread)))
+			return;
+	}
+}
+
+static void take_given(struct rump_thread *thread)
+{
+	struct rump_vcpu *v = &rump_vcpus[thread->given - 1];
+
+	thread->given = 0;
+	__atomic_store_n(&v->lock, owner_of(thread), __ATOMIC_SEQ_CST);
+	vcpu_run(v, thread);
+}
+
+/*
+ * Sets interrupt bits for a vCPU and sees to it that somebody runs it.  From
+ * any context: a kernel stack, a host stack, a host I/O thread.
+ */
+void rump_raise(unsigned int cpu, unsigned long irqs, const struct rumpuser_ops *user)
+{
+	struct rump_vcpu *v = &rump_vcpus[cpu];
+	struct rump_thread *thread;
+
+	__atomic_fetch_or(&v->p.pending, irqs, __ATOMIC_SEQ_CST);
+	if (READ_ONCE(v->lock) || !READ_ONCE(v->service))
+		return;
+	/* the thread that let it go idle most likely waits for just this */
+	thread = READ_ONCE(v->last);
+	if (!thread || thread->is_service)
+		thread = v->service;
+	if (!vcpu_trylock(v, owner_of(thread) | 1))
+		return;
+	if (!rump_claim(thread))
+		thread = v->service;
+	vcpu_give(v, thread, user);
+}
+
+static void push_entry(struct rump_vcpu *v, struct rump_thread *thread)
+{
+	struct rump_thread *first;
+
+	/* the task may see the request and finish it before the queue is read: link once */
+	if (!__atomic_exchange_n(&thread->queued, 1, __ATOMIC_SEQ_CST)) {
+		first = __atomic_load_n(&v->entry_queue, __ATOMIC_RELAXED);
+		do {
+			thread->next_entry = first;
+		} while (!__atomic_compare_exchange_n(&v->entry_queue, &first, thread, true,
+						      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	}
+	__atomic_fetch_or(&v->p.pending, RUMP_IRQ_ENTRY, __ATOMIC_SEQ_CST);
+}
+
+/* The call shall end with EINTR.  From any host thread, also a signal handler's. */
+void rump_interrupt(struct rump_thread *thread, const struct rumpuser_ops *user)
+{
+	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
+
+	WRITE_ONCE(thread->interrupted, 1);
+	push_entry(v, thread);
+	rump_raise(v->p.cpu, RUMP_IRQ_ENTRY, user);
+}
+
+/* Carries out host I/O that the thread's own call has asked for. */
+static bool run_own_io(struct rump_thread *thread)
+{
+	struct llist_node *list = llist_del_all(&thread->io_queue);
+	struct rump_io *io, *next;
+
+	if (!list)
+		return false;
+	list = llist_reverse_order(list);
+	llist_for_each_entry_safe(io, next, list, node) {
+		struct rump_vcpu *v = &rump_vcpus[io->cpu];
+
+		thread->user->io_run(&io->host);	/* its done() sets RUMP_IRQ_IO */
+		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
+			vcpu_run(v, thread);
+	}
+	return true;
+}
+
+/* Waits for the call to be done; runs vCPUs that it is given meanwhile. */
+static noinline void thread_wait(struct rump_thread *thread)
+{
+	int err;
+
+	for (;;) {
+		if (READ_ONCE(thread->io_queue.first) && run_own_io(thread))
+			continue;
+		err = 0;
+		thread->futex = 0;
+		__atomic_store_n(&thread->waiting, 1, __ATOMIC_SEQ_CST);
+		if (!READ_ONCE(thread->done))
+			err = thread->user->wait(&thread->futex, 0, 0);
+		if (!__atomic_exchange_n(&thread->waiting, 0, __ATOMIC_SEQ_CST)) {
+			while (!READ_ONCE(thread->given))
+				cpu_pause();		/* claimed: a vCPU is on its way */
+			take_given(thread);
+			continue;
+		}
+		if (READ_ONCE(thread->done))
+			return;
+		if (err == -EINTR)	/* a handler without SA_RESTART ran */
+			rump_interrupt(thread, thread->user);
+	}
+}
+
+/* Everything but a free vCPU with our own lwp on it. */
+static noinline void enter_slow(struct rump_thread *thread)
+{
+	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
+	unsigned int cpu;
+
+	if (thread->task)
+		v = &rump_vcpus[task_cpu(thread->task)];
+	thread->cpu = v->p.cpu;
+	if (vcpu_trylock(v, owner_of(thread))) {
+		if (v->p.current_task->thread.host != thread)
+			push_entry(v, thread);
+		vcpu_run(v, thread);
+		goto wait;
+	}
+	for (cpu = 0; cpu < rump_ncpu; cpu++) {
+		struct rump_vcpu *other = &rump_vcpus[cpu];
+
+		if (READ_ONCE(other->is_online) && vcpu_trylock(other, owner_of(thread))) {
+			push_entry(other, thread);
+			vcpu_run(other, thread);
+			goto wait;
+		}
+	}
+	push_entry(v, thread);
+	if (vcpu_trylock(v, owner_of(thread)))
+		vcpu_run(v, thread);
+wait:
+	thread_wait(thread);
+}
+
+/* A vCPU that rump_schedule() kept: only its lwp's own stack is run. */
+static void enter_held(struct rump_thread *thread)
+{
+	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
+
+	thread->holds_vcpu = false;
+	vcpu_run(v, thread);
+	if (!READ_ONCE(thread->done) || READ_ONCE(thread->given))
+		thread_wait(thread);
+}
+
+/* Makes the request in thread->nr and ->args; returns its result. */
+long rump_enter(struct rump_thread *thread, long nr)
+{
+	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
+
+	if (unlikely(thread->in_kernel))
+		return -EDEADLK;
+	thread->in_kernel = true;
+	thread->nr = nr;
+	thread->interrupted = 0;
+	thread->done = 0;
+	__atomic_store_n(&thread->request, 1, __ATOMIC_RELEASE);
+	if (unlikely(thread->holds_vcpu)) {
+		enter_held(thread);
+	} else if (likely(vcpu_trylock(v, owner_of(thread)))) {
+		if (unlikely(v->p.current_task->thread.host != thread))
+			push_entry(v, thread);
+		vcpu_run(v, thread);
+		if (unlikely(!READ_ONCE(thread->done) || READ_ONCE(thread->given)))
+			thread_wait(thread);
+	} else {
+		enter_slow(thread);
+	}
+	thread->in_kernel = false;
+	return thread->ret;
+}
+
+static noinline long no_kernel(void)
+{
+	return rump_is_forked ? -ENOTCONN : -ENXIO;
+}
+
+long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6)
+{
+	struct rump_thread *thread;
+
+	if (unlikely(!rump_is_up || rump_is_forked))
+		return no_kernel();
+	thread = rump_thread_current();
+	if (unlikely(!thread))
+		return -EAGAIN;
+	if (unlikely((unsigned long)nr >= NR_syscalls))
+		return -ENOSYS;
+	if (unlikely(thread->in_kernel))
+		return -EDEADLK;
+	thread->args[0] = a1;
+	thread->args[1] = a2;
+	thread->args[2] = a3;
+	thread->args[3] = a4;
+	thread->args[4] = a5;
+	thread->args[5] = a6;
+	return rump_enter(thread, nr);
+}
+
+long rump_kernel_call(long (*fn)(void *), void *arg)
+{
+	struct rump_thread *thread;
+
+	if (!rump_is_up || rump_is_forked)
+		return no_kernel();
+	thread = rump_thread_current();
+	if (!thread)
+		return -EAGAIN;
+	if (thread->in_kernel)
+		return -EDEADLK;
+	thread->args[0] = (unsigned long)fn;
+	thread->args[1] = (unsigned long)arg;
+	return rump_enter(thread, RUMP_REQ_CALL);
+}
+
+void rump_set_errno(int error)
+{
+	rump_user->set_errno(error);
+}
+
+/* The host thread ends: its lwp with it. */
+static void thread_exit(struct rump_thread *thread)
+{
+	if (rump_is_forked)
+		return;
+	thread->is_scheduled = false;
+	if (thread->task && !thread->in_kernel)
+		rump_enter(thread, RUMP_REQ_EXIT);
+	thread_free(thread);
+}
+
+/* ---- service threads ---- */
+
+static void service_loop(void *arg)
+{
+	struct rump_vcpu *v = arg;
+	struct rump_thread *self = v->service;
+
+	self->user->set_thread(self);
+	self->host_tid = self->user->thread_id();
+	for (;;) {
+		u64 deadline = READ_ONCE(v->deadline);
+
+		if (deadline && self->user->clock_mono() >= deadline &&
+		    __atomic_compare_exchange_n(&v->deadline, &deadline, 0, false,
+						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			__atomic_fetch_or(&v->p.pending, RUMP_IRQ_TIMER, __ATOMIC_SEQ_CST);
+			deadline = READ_ONCE(v->deadline);
+		}
+		if (READ_ONCE(self->given)) {
+			take_given(self);
+			continue;
+		}
+		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(self))) {
+			vcpu_run(v, self);
+			continue;
+		}
+		__atomic_store_n(&v->service_until, deadline ? deadline : U64_MAX,
+				 __ATOMIC_SEQ_CST);
+		if (READ_ONCE(v->deadline) == deadline && !READ_ONCE(self->given) &&
+		    !(READ_ONCE(v->p.pending) && !READ_ONCE(v->lock)))
+			self->user->wait(&self->futex, 0, deadline);
+		__atomic_store_n(&v->service_until, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&self->futex, 0, __ATOMIC_SEQ_CST);
+	}
+}
+
+void rump_service_start(unsigned int cpu, const struct rumpuser_ops *user)
+{
+	struct rump_vcpu *v = &rump_vcpus[cpu];
+	struct rump_thread *self = thread_new(user);
+	char name[] = "rump-vcpu00";
+
+	BUG_ON(!self);
+	self->is_service = true;
+	self->done = 1;
+	v->service = self;
+	name[sizeof(name) - 3] += cpu / 10;
+	name[sizeof(name) - 2] += cpu % 10;
+	if (user->thread_create(service_loop, v, name))
+		panic("no host thread for vCPU %u", cpu);
+}
+
+/* ---- boot ---- */
+
+static void forked(void)
+{
+	rump_is_forked = true;
+}
+
+extern void rump_shutdown_upcall(void);
+
+const struct rumpuser_upcalls rump_upcalls = {
+	.version = RUMPUSER_VERSION,
+	.thread_exit = thread_exit,
+	.fault = rump_fault,
+	.shutdown = rump_shutdown_upcall,
+	.forked = forked,
+};
+
+/*
+ * Runs start_kernel() on this thread as vCPU 0; returns when the first rump
+ * process exists and the calling thread has its lwp in it.
+ */
+long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu)
+{
+	struct rump_thread *thread = rump_thread_current();
+	void **sp = (void **)((unsigned long)init_stack + THREAD_SIZE - 64);
+	unsigned int cpu;
+
+	if (!thread)
+		return -ENOMEM;
+	for (cpu = 0; cpu < ncpu; cpu++) {
+		struct rump_vcpu *v = &rump_vcpus[cpu];
+
+		v->p.self = &v->p;
+		v->p.cpu = cpu;
+		v->lock = cpu ? 1 : owner_of(thread);	/* given to nobody until it starts */
+	}
+	rump_vcpus[0].is_online = true;
+	*--sp = rump_boot_trampoline;
+	sp -= 6;
+	init_task.thread.sp = sp;
+
+	thread->in_kernel = true;
+	thread->nr = RUMP_REQ_ATTACH;
+	thread->done = 0;
+	thread->request = 1;
+	rump_service_start(0, user);
+	push_entry(&rump_vcpus[0], thread);
+	vcpu_run(&rump_vcpus[0], thread);
+	thread_wait(thread);
+	thread->in_kernel = false;
+	return thread->ret;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host I/O, always without a vCPU.
+ *
+ * A request of an lwp whose own host thread runs the vCPU is left to that
+ * thread: it carries it out in thread_wait(), once the lwp has gone to sleep
+ * and the vCPU is free, and saves two wake-ups of other threads.  If the vCPU
+ * has other work for it (__switch_to), or the request comes from a kernel
+ * thread, rumpuser's I/O threads do it.  Either way the end is an interrupt.
+ */
+#include <linux/completion.h>
+#include <linux/export.h>
+#include <linux/sched.h>
+#include <asm/rump.h>
+
+/* In a host thread without a vCPU. */
+static void host_done(struct rumpuser_io *host)
+{
+	struct rump_io *io = container_of(host, struct rump_io, host);
+	unsigned int cpu = io->cpu;
+
+	llist_add(&io->node, &rump_vcpus[cpu].io_done);
+	rump_raise(cpu, RUMP_IRQ_IO, rump_user);
+}
+
+void rump_io_irq(void)
+{
+	struct llist_node *list = llist_reverse_order(llist_del_all(&this_vcpu()->io_done));
+	struct rump_io *io, *next;
+
+	llist_for_each_entry_safe(io, next, list, node)
+		io->complete(io);
+}
+
+/* The thread will not get to them soon. */
+void rump_io_flush_thread(struct rump_thread *thread)
+{
+	struct llist_node *list = llist_reverse_order(llist_del_all(&thread->io_queue));
+	struct rump_io *io, *next;
+
+	llist_for_each_entry_safe(io, next, list, node)
+		thread->user->io_submit(&io->host);
+}
+
+void rump_io_submit(struct rump_io *io)
+{
+	struct rump_vcpu *v = this_vcpu();
+	struct rump_thread *thread = v->thread;
+
+	io->host.done = host_done;
+	io->cpu = v->p.cpu;
+	if (current->thread.host == thread && !thread->done && !thread->is_service)
+		llist_add(&io->node, &thread->io_queue);
+	else
+		thread->user->io_submit(&io->host);
+}
+EXPORT_SYMBOL(rump_io_submit);
+
+static void wait_complete(struct rump_io *io)
+{
+	complete(io->waiter);
+}
+
+long rump_io_wait(struct rump_io *io)
+{
+	DECLARE_COMPLETION_ONSTACK(finished);
+
+	io->complete = wait_complete;
+	io->waiter = &finished;
+	rump_io_submit(io);
+	wait_for_completion(&finished);
+	return io->host.result;
+}
+EXPORT_SYMBOL(rump_io_wait);

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The system call table, and calls that are different in a rump kernel. */
+#include <linux/linkage.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/syscalls.h>
+#include <asm/rump.h>
+#include <asm/syscall.h>
+#include <asm/unistd.h>
+
+/*
+ * What belongs to the host process: its registers, its heap, its own life.  An
+ * lwp ends by rump_pub_lwproc_releaselwp() or with its host thread.
+ */
+SYSCALL_DEFINE0(rump_no_such_call)
+{
+	return -ENOSYS;
+}
+
+#define NO_SUCH_CALL(name)						\
+	asmlinkage long sys_##name(void);				\
+	asmlinkage long sys_##name(void) { return -ENOSYS; }
+
+NO_SUCH_CALL(arch_prctl)
+NO_SUCH_CALL(iopl)
+NO_SUCH_CALL(modify_ldt)
+NO_SUCH_CALL(rt_sigreturn)
+NO_SUCH_CALL(uretprobe)
+
+SYSCALL_DEFINE3(ioperm, unsigned long, from, unsigned long, num, int, on)
+{
+	return -ENOSYS;
+}
+
+SYSCALL_DEFINE3(map_shadow_stack, unsigned long, addr, unsigned long, size, unsigned int, flags)
+{
+	return -ENOSYS;
+}
+
+/* ---- mappings: the host's address space must agree ---- */
+
+/* The host chooses the addresses, see arch_get_unmapped_area(). */
+SYSCALL_DEFINE6(mmap, unsigned long, addr, unsigned long, len, unsigned long, prot,
+		unsigned long, flags, unsigned long, fd, unsigned long, off)
+{
+	if (off & ~PAGE_MASK)
+		return -EINVAL;
+	return ksys_mmap_pgoff(addr, len, prot, flags, fd, off >> PAGE_SHIFT);
+}
+
+/* Only what is the kernel's in the range; the rest is the application's own. */
+static long unmap_range(unsigned long start, unsigned long end)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	unsigned long from, to;
+	long err;
+
+	for (;;) {
+		mmap_read_lock(mm);
+		vma = find_vma_intersection(mm, start, end);
+		if (vma) {
+			from = max(start, vma->vm_start);
+			to = min(end, vma->vm_end);
+		}
+		mmap_read_unlock(mm);
+		if (!vma)
+			return 0;
+		err = vm_munmap(from, to - from);
+		if (err)
+			return err;
+		hyp()->unreserve(from, to - from);
+		start = to;
+	}
+}
+
+static long rump_munmap(unsigned long addr, unsigned long len)
+{
+	if (addr & ~PAGE_MASK || !len || len > TASK_SIZE || addr > TASK_SIZE - len)
+		return -EINVAL;
+	return unmap_range(addr, addr + PAGE_ALIGN(len));
+}
+
+/* In place only when it shrinks: behind a mapping the addresses are the host's. */
+static long rump_mremap(unsigned long addr, unsigned long old_len, unsigned long new_len,
+			unsigned long flags, unsigned long new_addr)
+{
+	unsigned long reserved;
+	long ret;
+
+	old_len = PAGE_ALIGN(old_len);
+	new_len = PAGE_ALIGN(new_len);
+	if (new_len <= old_len && !(flags & MREMAP_FIXED)) {
+		ret = sys_mremap(addr, old_len, new_len, flags, new_addr);
+		if (!IS_ERR_VALUE(ret) && new_len && new_len < old_len)
+			hyp()->unreserve(addr + new_len, old_len - new_len);
+		return ret;
+	}
+	if (!(flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	if (flags & MREMAP_FIXED)
+		reserved = hyp()->reserve(new_addr, new_len, 1);
+	else
+		reserved = hyp()->reserve(0, new_len, 0);
+	if (!reserved)
+		return -ENOMEM;
+	ret = sys_mremap(addr, old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED |
+			 (flags & MREMAP_DONTUNMAP), reserved);
+	if (IS_ERR_VALUE(ret))
+		hyp()->unreserve(reserved, new_len);
+	else if (!(flags & MREMAP_DONTUNMAP))
+		hyp()->unreserve(addr, old_len);
+	return ret;
+}
+
+/* ---- the table ---- */
+
+#undef __SYSCALL
+#define __SYSCALL_NORETURN __SYSCALL
+#define __SYSCALL(nr, sym) [nr] = (sys_call_ptr_t)(void *)sym,
+
+const sys_call_ptr_t sys_call_table[NR_syscalls] = {
+	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
+#include <asm/syscall_table_64.h>
+	[__NR_munmap] = (sys_call_ptr_t)(void *)rump_munmap,
+	[__NR_mremap] = (sys_call_ptr_t)(void *)rump_mremap,
+#define OF_THE_HOST(name) [__NR_##name] = (sys_call_ptr_t)(void *)sys_rump_no_such_call
+	OF_THE_HOST(brk),
+	OF_THE_HOST(clone),
+	OF_THE_HOST(clone3),
+	OF_THE_HOST(execve),
+	OF_THE_HOST(execveat),
+	OF_THE_HOST(exit),
+	OF_THE_HOST(exit_group),
+	OF_THE_HOST(fork),
+	OF_THE_HOST(ptrace),
+	OF_THE_HOST(reboot),
+	OF_THE_HOST(vfork),
+};

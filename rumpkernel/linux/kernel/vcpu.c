@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vCPUs as seen from kernel stacks: interrupts, task switches, idling, the
+ * loop that an lwp is in between two calls.  See entry.c for the model.
+ */
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/hotplug.h>
+#include <linux/interrupt.h>
+#include <linux/hardirq.h>
+#include <linux/irq.h>
+#include <linux/kernel_stat.h>
+#include <linux/resume_user_mode.h>
+#include <linux/smp.h>
+#include <linux/syscalls.h>
+#include <asm/irq_regs.h>
+#include <asm/rump.h>
+#include <asm/switch_to.h>
+#include <asm/syscall.h>
+
+/* switches that a thread whose call is done makes for kernel threads before it goes */
+#define BORROW_LIMIT	16
+/* pauses between two yields of the host's CPU in a busy-wait */
+#define SPINS_PER_YIELD	128
+
+/* Suspends this kernel stack; the host thread gets its own back. */
+void rump_park(void)
+{
+	struct rump_vcpu *v = this_vcpu();
+
+	rump_switch_stack(&current->thread.sp, v->thread->sp);
+}
+
+/* ---- interrupts ---- */
+
+static void entry_irq(void)
+{
+	struct rump_vcpu *v = this_vcpu();
+	struct rump_thread *thread, *next;
+
+	thread = __atomic_exchange_n(&v->entry_queue, NULL, __ATOMIC_SEQ_CST);
+	for (; thread; thread = next) {
+		next = thread->next_entry;
+		__atomic_store_n(&thread->queued, 0, __ATOMIC_SEQ_CST);
+		if (thread->task) {
+			if (READ_ONCE(thread->interrupted)) {
+				thread->interrupted = 0;
+				set_notify_signal(thread->task);
+			}
+			wake_up_process(thread->task);
+		} else if (READ_ONCE(thread->request)) {
+			rump_attach_irq(thread);
+		}
+	}
+}
+
+/*
+ * Between two instructions of a task with interrupts on: gives the whole vCPU
+ * to the thread that should have it, if that still waits.
+ */
+static void handover(struct rump_vcpu *v)
+{
+	struct rump_thread *want = v->want;
+
+	v->want = NULL;
+	if (want && READ_ONCE(v->thread->done) && !v->thread->is_service && want != v->thread &&
+	    rump_claim(want)) {
+		v->handover = want;
+		rump_park();
+	}
+}
+
+static struct pt_regs irq_regs_user = { .user = 1 }, irq_regs_kernel;
+
+void rump_run_irqs(void)
+{
+	struct pt_regs *old;
+	unsigned long irqs;
+
+	while (rump_pcpu_pending()) {
+		struct rump_vcpu *v = this_vcpu();
+
+		irqs = __atomic_exchange_n(&v->p.pending, 0, __ATOMIC_SEQ_CST);
+		if (irqs & ~RUMP_IRQ_HANDOVER) {
+			rump_pcpu(irq_enabled) = 0;
+			old = set_irq_regs(v->in_user ? &irq_regs_user : &irq_regs_kernel);
+			irq_enter();
+			if (irqs & RUMP_IRQ_TIMER)
+				rump_timer_irq();
+			if (irqs & RUMP_IRQ_ENTRY)
+				entry_irq();
+			if (irqs & RUMP_IRQ_IO)
+				rump_io_irq();
+			if (irqs & RUMP_IRQ_CALL)
+				generic_smp_call_function_interrupt();
+			if (irqs & RUMP_IRQ_RESCHED)
+				scheduler_ipi();
+			irq_exit();
+			set_irq_regs(old);
+			/* a thread that wants to leave does not stay longer than a tick */
+			if (irqs & RUMP_IRQ_TIMER && v->thread->done && !v->thread->is_service &&
+			    current->thread.host != v->thread && !is_idle_task(current)) {
+				v->want = v->service;
+				irqs |= RUMP_IRQ_HANDOVER;
+			}
+			rump_pcpu(irq_enabled) = 1;
+		}
+		if (irqs & RUMP_IRQ_HANDOVER)
+			handover(v);
+	}
+}
+EXPORT_SYMBOL(rump_run_irqs);
+
+static __always_inline void irq_poll(void)
+{
+	barrier();
+	if (rump_pcpu(irq_enabled) && rump_pcpu_pending())
+		rump_run_irqs();
+}
+
+void rump_relax(void)
+{
+	struct rump_vcpu *v;
+
+	irq_poll();
+	__builtin_ia32_pause();
+	v = this_vcpu();
+	if (++v->spins % SPINS_PER_YIELD == 0)
+		hyp()->yield();
+}
+EXPORT_SYMBOL(rump_relax);
+
+void rump_spin_wait(arch_spinlock_t *lock)
+{
+	unsigned int spins = 0;
+
+	do {
+		while (READ_ONCE(lock->locked)) {
+			__builtin_ia32_pause();
+			if (++spins % SPINS_PER_YIELD == 0)
+				hyp()->yield();
+		}
+	} while (!arch_spin_trylock(lock));
+}
+EXPORT_SYMBOL(rump_spin_wait);
+
+void arch_cpu_idle(void)
+{
+	struct rump_vcpu *v = this_vcpu();
+
+	if (!rump_pcpu_pending()) {
+		v->last = v->thread;
+		rump_park();
+	}
+	raw_local_irq_enable();
+	raw_local_irq_disable();
+}
+
+/* ---- task switches ---- */
+
+static void after_switch(struct rump_vcpu *v)
+{
+	struct rump_thread *thread = v->thread, *owner;
+
+	v->p.foreign = current->thread.process && current->thread.process != thread->process;
+	v->want = NULL;
+	if (!thread->done || thread->is_service)
+		return;
+	/* this host thread has finished its own call */
+	owner = current->thread.host;
+	if (owner && owner != thread && owner->request && !owner->done)
+		v->want = owner;
+	else if (!owner && !is_idle_task(current) && ++v->borrowed > BORROW_LIMIT)
+		v->want = v->service;
+	if (v->want)		/* not here: the run queue is locked */
+		__atomic_fetch_or(&v->p.pending, RUMP_IRQ_HANDOVER, __ATOMIC_SEQ_CST);
+}
+
+struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *next)
+{
+	struct rump_vcpu *v = this_vcpu();
+	struct rump_thread *thread = v->thread;
+
+	/* our caller's I/O must not wait until the thread has done others' work */
+	if (unlikely(!llist_empty(&thread->io_queue)) && !is_idle_task(next))
+		rump_io_flush_thread(thread);
+	v->prev = prev;
+	v->p.current_task = next;
+	rump_switch_stack(&prev->thread.sp, next->thread.sp);
+	/* prev again, perhaps on another host thread and another vCPU */
+	v = this_vcpu();
+	prev = v->prev;
+	after_switch(v);
+	return prev;
+}
+
+__visible void rump_task_start(void);
+void rump_task_start(void)
+{
+	int (*fn)(void *);
+
+	after_switch(this_vcpu());
+	schedule_tail(this_vcpu()->prev);
+	raw_local_irq_enable();
+	/* more than once: a program of init.c may be "executed" */
+	while ((fn = current->thread.fn)) {
+		current->thread.fn = NULL;
+		fn(current->thread.fn_arg);
+	}
+	rump_user_loop();
+	BUG();
+}
+
+/* ---- lwps ---- */
+
+/*
+ * Signals for the host thread: all have a handler (lwp.c), so that Linux
+ * decides about masks and restarts, and the host about what they do.
+ */
+static void deliver_signals(void)
+{
+	struct ksignal ksig;
+
+	while (get_signal(&ksig)) {
+		struct rump_thread *thread = current->thread.host;
+
+		signal_setup_done(0, &ksig, 0);
+		if (thread)
+			thread->user->signal(thread->host_tid, ksig.sig);
+	}
+	restore_saved_sigmask();
+}
+
+/* What Linux does on the way back to user mode. */
+void rump_exit_work(void)
+{
+	unsigned long flags;
+
+	irq_poll();
+	while ((flags = read_thread_flags()) & _TIF_WORK_MASK) {
+		if (flags & _TIF_NEED_RESCHED)
+			schedule();
+		if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL))
+			deliver_signals();
+		else if (flags & _TIF_RESTORE_SIGMASK)
+			restore_saved_sigmask();
+		if (flags & _TIF_NOTIFY_RESUME)
+			resume_user_mode_work(&current->thread.regs);
+	}
+}
+
+static __always_inline long call_syscall(struct rump_thread *thread, long nr)
+{
+	long ret;
+
+	current->thread.regs.orig_nr = nr;
+	for (;;) {
+		ret = sys_call_table[nr](thread->args[0], thread->args[1], thread->args[2],
+					 thread->args[3], thread->args[4], thread->args[5]);
+		if (likely(ret > -ERESTARTSYS || ret < -ERESTART_RESTARTBLOCK))
+			return ret;
+		if (ret != -ERESTARTNOINTR)
+			return -EINTR;	/* the host thread's handler has run or will run */
+		rump_exit_work();
+	}
+}
+
+static __always_inline void do_request(struct rump_thread *thread)
+{
+	long nr = thread->nr;
+
+	if (likely((unsigned long)nr < NR_syscalls)) {
+		thread->ret = call_syscall(thread, nr);
+	} else if (nr == RUMP_REQ_CALL) {
+		long (*fn)(void *) = (void *)thread->args[0];
+
+		thread->ret = fn((void *)thread->args[1]);
+	} else if (nr == RUMP_REQ_EXIT) {
+		rump_lwp_end(thread);
+	} else {
+		thread->ret = 0;
+	}
+}
+
+/* The call is done: its host thread may leave. */
+void rump_finish_request(struct rump_thread *thread)
+{
+	thread->request = 0;
+	__atomic_store_n(&thread->done, 1, __ATOMIC_SEQ_CST);
+	if (this_vcpu()->thread != thread)
+		rump_kick(thread);
+}
+
+/*
+ * Where an lwp is while its host thread runs the application: parked on its
+ * vCPU, which is unlocked, or, when others needed the vCPU, asleep.
+ */
+void rump_user_loop(void)
+{
+	struct rump_thread *thread;
+
+	for (;;) {
+		thread = READ_ONCE(current->thread.host);
+		if (likely(thread && READ_ONCE(thread->request))) {
+			this_vcpu()->in_user = false;
+			do_request(thread);
+			if (unlikely(rump_pcpu_pending() ||
+				     read_thread_flags() & _TIF_WORK_MASK))
+				rump_exit_work();
+			if (unlikely(this_vcpu()->thread != thread)) {
+				rump_finish_request(thread);
+			} else if (unlikely(current->thread.host != thread)) {
+				rump_finish_request(thread);		/* it left this lwp */
+			} else {
+				thread->request = 0;
+				barrier();
+				thread->done = 1;
+				this_vcpu()->in_user = true;
+				rump_park();
+				if (unlikely(rump_pcpu_pending()))
+					rump_run_irqs();
+				this_vcpu()->in_user = false;
+				continue;
+			}
+		}
+		if (unlikely(!current->thread.host && current->thread.is_implicit))
+			rump_lwp_end(NULL);
+		this_vcpu()->in_user = true;
+		irq_poll();
+		this_vcpu()->in_user = false;
+		/* another host thread has the vCPU */
+		set_current_state(TASK_INTERRUPTIBLE);
+		thread = READ_ONCE(current->thread.host);
+		if ((!thread || !READ_ONCE(thread->request)) && !signal_pending(current))
+			schedule();
+		__set_current_state(TASK_RUNNING);
+		if (unlikely(signal_pending(current)))
+			rump_exit_work();
+	}
+}

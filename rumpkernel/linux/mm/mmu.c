@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Host mappings from the kernel's page tables.
+ *
+ * The page tables are the truth.  The host's mappings are a cache of them, as
+ * a TLB is: they may be missing at any time (a fault maps what the table has)
+ * and are taken away where Linux flushes the TLB.
+ */
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/pgtable.h>
+#include <linux/sched/mm.h>
+#include <asm/cacheflush.h>
+#include <asm/rump.h>
+#include <asm/tlbflush.h>
+
+/* pages around a fault that are mapped with it, if they are there */
+#define FAULT_AROUND	16
+
+pgd_t swapper_pg_dir[PTRS_PER_PGD] __aligned(PAGE_SIZE);
+bool rump_has_mappings;
+
+static const pgprot_t protection_map[16] = {
+	[VM_NONE]					= PAGE_NONE,
+	[VM_READ]					= PAGE_READONLY,
+	[VM_WRITE]					= PAGE_COPY,
+	[VM_WRITE | VM_READ]				= PAGE_COPY,
+	[VM_EXEC]					= PAGE_READONLY_EXEC,
+	[VM_EXEC | VM_READ]				= PAGE_READONLY_EXEC,
+	[VM_EXEC | VM_WRITE]				= PAGE_COPY_EXEC,
+	[VM_EXEC | VM_WRITE | VM_READ]			= PAGE_COPY_EXEC,
+	[VM_SHARED]					= PAGE_NONE,
+	[VM_SHARED | VM_READ]				= PAGE_READONLY,
+	[VM_SHARED | VM_WRITE]				= PAGE_SHARED,
+	[VM_SHARED | VM_WRITE | VM_READ]		= PAGE_SHARED,
+	[VM_SHARED | VM_EXEC]				= PAGE_READONLY_EXEC,
+	[VM_SHARED | VM_EXEC | VM_READ]			= PAGE_READONLY_EXEC,
+	[VM_SHARED | VM_EXEC | VM_WRITE]		= PAGE_SHARED_EXEC,
+	[VM_SHARED | VM_EXEC | VM_WRITE | VM_READ]	= PAGE_SHARED_EXEC,
+};
+DECLARE_VM_GET_PAGE_PROT
+
+static pte_t *find_pte(struct mm_struct *mm, unsigned long address)
+{
+	p4d_t *p4d = p4d_offset(pgd_offset(mm, address), address);
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (p4d_none(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, address);
+	if (pud_none(*pud))
+		return NULL;
+	pmd = pmd_offset(pud, address);
+	if (pmd_none(*pmd))
+		return NULL;
+	return pte_offset_kernel(pmd, address);
+}
+
+/* ---- the kernel's own range: vmalloc, vmap, modules ---- */
+
+static int protection_of(pte_t pte)
+{
+	return RUMPUSER_PROT_READ | (pte_write(pte) ? RUMPUSER_PROT_WRITE : 0) |
+	       (pte_exec(pte) ? RUMPUSER_PROT_EXEC : 0);
+}
+
+/* The run from address on that is contiguous in the memory object. */
+static unsigned long pte_run(unsigned long address, unsigned long end, pte_t first)
+{
+	unsigned long n;
+	pte_t *pte;
+
+	for (n = 1; address + n * PAGE_SIZE < end; n++) {
+		pte = find_pte(&init_mm, address + n * PAGE_SIZE);
+		if (!pte || !pte_present(*pte) || pte_pfn(*pte) != pte_pfn(first) + n ||
+		    protection_of(*pte) != protection_of(first))
+			break;
+	}
+	return n;
+}
+
+/* One host mapping for each contiguous run of pages. */
+void rump_kernel_map(unsigned long start, unsigned long end)
+{
+	unsigned long address = start, n;
+	pte_t *pte;
+
+	while (address < end) {
+		pte = find_pte(&init_mm, address);
+		n = 1;
+		if (pte && pte_present(*pte)) {
+			n = pte_run(address, end, *pte);
+			hyp()->map(address, pte_pfn(*pte) << PAGE_SHIFT, n << PAGE_SHIFT,
+				   protection_of(*pte));
+		}
+		address += n << PAGE_SHIFT;
+	}
+}
+EXPORT_SYMBOL(rump_kernel_map);
+
+void rump_kernel_unmap(unsigned long start, unsigned long end)
+{
+	start = max(start & PAGE_MASK, VMALLOC_START);
+	end = min(PAGE_ALIGN(end), VMALLOC_END);
+	if (start < end)
+		hyp()->unmap(start, end - start);
+}
+EXPORT_SYMBOL(rump_kernel_unmap);
+
+/* In a signal handler: no locks, the table of a live range does not go away. */
+bool rump_kernel_fault(unsigned long address)
+{
+	pte_t *pte;
+
+	address &= PAGE_MASK;
+	pte = find_pte(&init_mm, address);
+	if (!pte || !pte_present(*pte))
+		return false;
+	return !rump_user->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE,
+			       protection_of(*pte));
+}
+
+/* ---- the application's mappings of rump files ---- */
+
+void rump_user_unmap(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	VMA_ITERATOR(vmi, mm, start);
+
+	if (!mm->context.has_mappings)
+		return;
+	if (end != ~0UL) {
+		hyp()->unmap(start & PAGE_MASK, PAGE_ALIGN(end) - (start & PAGE_MASK));
+		return;
+	}
+	for_each_vma(vmi, vma)
+		hyp()->unmap(vma->vm_start, vma->vm_end - vma->vm_start);
+}
+
+/* Maps what the table has around address, with the protection it allows now. */
+static long map_around(struct vm_area_struct *vma, unsigned long address, bool is_write)
+{
+	unsigned long start, end;
+	long ret = -EFAULT;
+	pte_t *pte = find_pte(vma->vm_mm, address);
+	int protection;
+
+	if (!pte || !pte_present(*pte))
+		return -EAGAIN;
+	if (is_write && pte_write(*pte))
+		set_pte(pte, pte_mkdirty(*pte));
+	/* a page that is not dirty yet is mapped read-only, to see the first write */
+	protection = RUMPUSER_PROT_READ;
+	if (pte_write(*pte) && pte_dirty(*pte))
+		protection |= RUMPUSER_PROT_WRITE;
+	if (vma->vm_flags & VM_EXEC)
+		protection |= RUMPUSER_PROT_EXEC;
+	ret = hyp()->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE, protection);
+	if (ret || is_write)
+		return ret;
+	start = max(vma->vm_start, address & ~(FAULT_AROUND * PAGE_SIZE - 1));
+	end = min(vma->vm_end, start + FAULT_AROUND * PAGE_SIZE);
+	while (start < end) {
+		unsigned long n = 1;
+
+		pte = find_pte(vma->vm_mm, start);
+		if (start != address && pte && pte_present(*pte) && !pte_dirty(*pte)) {
+			while (start + n * PAGE_SIZE < end) {
+				pte_t *next = find_pte(vma->vm_mm, start + n * PAGE_SIZE);
+
+				if (start + n * PAGE_SIZE == address || !next ||
+				    !pte_present(*next) || pte_dirty(*next) ||
+				    pte_pfn(*next) != pte_pfn(*pte) + n)
+					break;
+				n++;
+			}
+			hyp()->map(start, pte_pfn(*pte) << PAGE_SHIFT, n << PAGE_SHIFT,
+				   protection & ~RUMPUSER_PROT_WRITE);
+		}
+		start += n << PAGE_SHIFT;
+	}
+	return 0;
+}
+
+/* In kernel context, may sleep: 0, or -EFAULT if the address is not ours or may not. */
+long rump_user_fault(unsigned long address, bool is_write)
+{
+	unsigned int flags = FAULT_FLAG_DEFAULT | FAULT_FLAG_USER |
+			     (is_write ? FAULT_FLAG_WRITE : 0);
+	struct mm_struct *mm = current->mm;
+	struct pt_regs regs = { .user = 1 };
+	struct vm_area_struct *vma;
+	vm_fault_t fault;
+	long ret;
+
+	if (!mm || !mm->context.has_mappings)
+		return -EFAULT;
+	address &= PAGE_MASK;
+retry:
+	vma = lock_mm_and_find_vma(mm, address, &regs);
+	if (!vma)
+		return -EFAULT;
+	ret = -EFAULT;
+	if (!(vma->vm_flags & (is_write ? VM_WRITE : VM_READ | VM_EXEC)))
+		goto out;
+	fault = handle_mm_fault(vma, address, flags, &regs);
+	if (fault_signal_pending(fault, &regs))
+		return -EFAULT;
+	if (fault & VM_FAULT_COMPLETED)
+		goto retry;
+	if (fault & VM_FAULT_RETRY) {
+		flags |= FAULT_FLAG_TRIED;
+		goto retry;
+	}
+	if (fault & VM_FAULT_ERROR)
+		goto out;
+	ret = map_around(vma, address, is_write);
+	if (ret == -EAGAIN) {
+		mmap_read_unlock(mm);
+		goto retry;
+	}
+out:
+	mmap_read_unlock(mm);
+	return ret;
+}
+
+/* ---- addresses ---- */
+
+static unsigned long find_area(unsigned long address, unsigned long length, unsigned long flags)
+{
+	if (length > TASK_SIZE)
+		return -ENOMEM;
+	address = hyp()->reserve(address, length, !!(flags & MAP_FIXED));
+	if (!address)
+		return -ENOMEM;
+	current->mm->context.has_mappings = true;
+	rump_has_mappings = true;
+	return address;
+}
+
+unsigned long arch_get_unmapped_area(struct file *file, unsigned long address,
+				     unsigned long length, unsigned long pgoff,
+				     unsigned long flags, vm_flags_t vm_flags)
+{
+	return find_area(address, length, flags);
+}
+
+unsigned long arch_get_unmapped_area_topdown(struct file *file, unsigned long address,
+					     unsigned long length, unsigned long pgoff,
+					     unsigned long flags, vm_flags_t vm_flags)
+{
+	return find_area(address, length, flags);
+}
