@@ -45,13 +45,10 @@ HEADERS = os.path.join(TOP, "include/rump")
 DEFINITIONS = os.path.join(RUMPKERNEL, "components/components.def")
 SONAME = "librump.so.0"
 
-STUB = """/* gives librump.so its DT_NEEDED; the real one is rumpuser/ */
-const void *rumpuser_init(int version, const void *upcalls);
-const void *rumpuser_init(int version, const void *upcalls)
-{
-	(void)version;
-	return upcalls;
-}
+# Gives librump.so its DT_NEEDED; the real library is made by rumpuser/.
+STUB = """
+void *rumpuser_init(void) { return 0; }
+void *rumpuser_boot_error(void) { return 0; }
 """
 
 
