@@ -55,8 +55,8 @@ struct place {
 };
 
 /*
- * n: which of a call's paths this is, 0 or 1.  0 or -errno; a path that cannot
- * be read is the host's, whose EFAULT the caller gets.
+ * n: which of a call's paths this is, 0 or 1.  path NULL: the dirfd itself, and
+ * without one the host's affair.  0 or -errno: EFAULT, ENAMETOOLONG, EBADF.
  */
 int place_find(struct call *call, int dirfd, const char *path, struct scratch *scratch, int n,
 	       struct place *ret_place);

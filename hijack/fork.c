@@ -196,7 +196,8 @@ long trap_sigaltstack(struct call *call, ucontext_t *frame)
 	const stack_t *new = (const stack_t *)call->args[0];
 	stack_t stack;
 
-	if (!is_on(&frame->uc_stack, (unsigned long)frame)) {
+	if (!is_on(&frame->uc_stack, (unsigned long)frame) ||
+	    is_on(&frame->uc_stack, call->regs->sp)) {
 		long result = host_call(call);
 
 		/* a full return loads the stack from the frame */
@@ -204,21 +205,12 @@ long trap_sigaltstack(struct call *call, ucontext_t *frame)
 			host(SYS_sigaltstack, NULL, &frame->uc_stack);
 		return result;
 	}
-	/* we stand on it, the application need not: its view decides */
+	/* we stand on it, the application does not */
+	if (new && user_copy(&stack, new, sizeof(stack)))
+		return -EFAULT;
 	if (call->args[1] && user_copy((void *)call->args[1], &frame->uc_stack, sizeof(stack)))
 		return -EFAULT;
 	if (!new)
 		return 0;
-	if (user_copy(&stack, new, sizeof(stack)))
-		return -EFAULT;
-	if (is_on(&frame->uc_stack, call->regs->sp))
-		return -EPERM;
-	if (stack.ss_flags & ~(SS_DISABLE | (int)(1U << 31) | SS_ONSTACK))
-		return -EINVAL;
-	if (!(stack.ss_flags & SS_DISABLE) && stack.ss_size < 2048)
-		return -ENOMEM;
-	frame->uc_stack = stack;
-	call->regs->ax = 0;
-	/* only rt_sigreturn can install it now; it takes the frame as it is */
-	trap_sigreturn((unsigned long)frame);
+	trap_sigaltstack_off(frame, &stack);
 }

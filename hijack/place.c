@@ -108,11 +108,13 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 	long length;
 	int rump_fd, error;
 
-	length = path ? user_strlen(path, ROUTE_PATH_MAX) : 0;
-	if (length < 0) {
+	if (!path && dirfd == AT_FDCWD) {
 		*ret = (struct place){ ROUTE_HOST, dirfd, path, "" };
 		return 0;
 	}
+	length = path ? user_strlen(path, ROUTE_PATH_MAX) : 0;
+	if (length < 0)
+		return length;
 	if (length && *path == '/') {
 		if (path[1] == 'd' || path[1] == 'p') {
 			bool may_be = starts_with(path, "/proc/self/fd/") ||

@@ -335,18 +335,31 @@ long signals_inside_sigaction(struct call *call)
 	return host_sigaction(call->args[0], action, (void *)call->args[2]);
 }
 
+/* SIGSYS is never blocked; that the application believes so is kept and shown. */
 long handle_sigprocmask(struct call *call)
 {
-	unsigned long set;
-	int error;
+	unsigned long set, old;
+	const void *new = (const void *)call->args[1];
+	bool was_blocked = self.blocks_sigsys, asks;
+	long result;
 
-	if (!hijack_has_trap || !call->args[1] || call->args[3] != 8)
+	if (!hijack_has_trap || call->args[3] != 8)
 		return host_call(call);
-	error = signals_strip((const void *)call->args[1], call->args[3], &set);
-	if (error)
-		return error;
-	/* SIG_UNBLOCK of SIGSYS is no harm, but stripping is none either */
-	return host(SYS_rt_sigprocmask, call->args[0], &set, call->args[2], 8);
+	if (new && user_copy(&set, new, sizeof(set)))
+		return -EFAULT;
+	asks = new && set & SIGNAL_BIT(SIGSYS);
+	if (new)
+		set &= ~SIGNAL_BIT(SIGSYS);
+	result = host(SYS_rt_sigprocmask, call->args[0], new ? &set : NULL, &old, 8);
+	if (result)
+		return result;
+	if (new && (call->args[0] == SIG_SETMASK || asks))
+		self.blocks_sigsys = asks && call->args[0] != SIG_UNBLOCK;
+	if (was_blocked)
+		old |= SIGNAL_BIT(SIGSYS);
+	if (call->args[2] && user_copy((void *)call->args[2], &old, sizeof(old)))
+		return -EFAULT;
+	return 0;
 }
 
 long handle_sigsuspend(struct call *call)

@@ -16,7 +16,7 @@
  *
  * What needs the registers themselves is done here or in fork.c, before the dispatcher:
  *	rt_sigreturn	the frame is the application's: issue it from our text on it
- *	sigaltstack	EPERM while we run on that stack: edit the frame's copy
+ *	sigaltstack	EPERM while we run on that stack: leave it first
  *	rt_sigprocmask	the frame's mask must follow, or a full return undoes it
  *	clone, fork	the child must arm itself first
  *	munmap		of the stack that the thread stands on (musl's thread exit)

@@ -37,6 +37,8 @@ void trap_sigreturn(unsigned long sp) __attribute__((visibility("hidden"), noret
 long trap_clone(const long args[6], long nr) __attribute__((visibility("hidden")));
 struct trap_vfork;
 void trap_vfork_on(struct trap_vfork *block) __attribute__((visibility("hidden"), noreturn));
+void trap_sigaltstack_off(void *frame, const void *new)
+	__attribute__((visibility("hidden"), noreturn));
 void trap_unmap_and_exit(unsigned long address, unsigned long length)
 	__attribute__((visibility("hidden"), noreturn));
 

@@ -42,18 +42,18 @@ static long raw(long nr, ...)
 {
 	long a[6], result;
 	va_list list;
+	int saved;
 
 	va_start(list, nr);
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(list, long);
 	va_end(list);
-	register long r10 __asm__("r10") = a[3];
-	register long r8 __asm__("r8") = a[4];
-	register long r9 __asm__("r9") = a[5];
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(nr), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
+	/* by symbol, so that trap=off sees it too; errno is the program's */
+	saved = errno;
+	result = syscall(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (result == -1)
+		result = -errno;
+	errno = saved;
 	return result;
 }
 #define RAW(nr, a, b, c, d, e, f, ...) \
