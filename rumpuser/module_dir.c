@@ -24,7 +24,7 @@
 static const char *const places[] = { "rump/modules", "../rumpkernel/rump/modules" };
 
 /* Static, not on the stack: this may run on a kernel's. */
-static char found[PATH_MAX], tried[PATH_MAX], line[PATH_MAX + 128];
+static char found[PATH_MAX], tried[PATH_MAX], line[2 * PATH_MAX];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool is_there(const char *folder, size_t length, const char *place)
@@ -53,28 +53,45 @@ static bool look_beside(const char *path, bool or_guess)
 	return false;
 }
 
-static void close_file(FILE **file)
+/* The path in a line of /proc/self/maps, if it is about address. */
+static const char *path_of_line(const char *text, unsigned long address)
 {
-	if (*file)
-		fclose(*file);
+	char *end;
+	unsigned long first = strtoul(text, &end, 16);
+	unsigned long last = *end == '-' ? strtoul(end + 1, &end, 16) : 0;
+
+	return address >= first && address < last ? strchr(end, '/') : NULL;
 }
 
-/* What the loader was told may be relative or a link; the host knows the file itself. */
-static const char *mapped_path(const void *address)
+/*
+ * What the loader was told may be relative or a link; the host knows the file
+ * itself.  No stdio: this is asked for in the midst of a boot.
+ */
+static const char *mapped_path(unsigned long address)
 {
-	FILE *maps __attribute__((cleanup(close_file))) = fopen("/proc/self/maps", "re");
-	unsigned long first, last;
-	int path;
+	const char *path = NULL;
+	size_t length = 0;
+	int fd CLOSED_AT_END = -1;
 
-	while (maps && fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %n", &first, &last, &path) < 2)
-			continue;
-		if ((unsigned long)address < first || (unsigned long)address >= last)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		return line + path;
+	fd = (int)host_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	while (fd >= 0 && !path) {
+		long got = host_call(SYS_read, fd, line + length, sizeof(line) - 1 - length);
+		char *end;
+
+		if (got <= 0)
+			break;
+		length += (size_t)got;
+		line[length] = '\0';
+		while (!path && (end = strchr(line, '\n'))) {
+			*end++ = '\0';
+			path = path_of_line(line, address);
+			if (path)
+				break;
+			length -= (size_t)(end - line);
+			memmove(line, end, length + 1);
+		}
 	}
-	return NULL;
+	return path;
 }
 
 static void find(void)
@@ -86,7 +103,7 @@ static void find(void)
 	dladdr(address, &info);
 	if (info.dli_fname && look_beside(info.dli_fname, false))
 		return;
-	mapped = mapped_path(address);
+	mapped = mapped_path((unsigned long)address);
 	if (mapped && look_beside(mapped, false))
 		return;
 	/* nowhere: messages shall name where it should be */

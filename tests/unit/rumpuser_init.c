@@ -229,19 +229,47 @@ static int module_dir_is_named(void)
 	return strcmp(ops_of(&upcalls)->module_dir(), "/some/modules") != 0;
 }
 
-static int module_dir_is_absolute(void)
+/* Runs a copy of this program, a library as good as any, from a folder; it prints the answer. */
+static const char *module_dir_seen_from(const char *place, const char *modules, const char *name)
 {
-	const char *dir;
+	static char answer[256], command[600];
+	FILE *out;
 
-	unsetenv("RUMP_MODULES");
-	dir = ops_of(&upcalls)->module_dir();
-	if (dir[0] != '/')
-		return 1;
-	return !strstr(dir, "/rump/modules");
+	temp_path("");
+	snprintf(command, sizeof(command),
+		 "cd %s && rm -rf x && mkdir -p x/%s x/%s && cp /proc/%d/exe x/%s/prog && "
+		 "{ test x/%s = x/none || touch x/%s/modules.index; } && "
+		 "cd x/%s && exec %s --module-dir",
+		 temp_folder, place, modules, getpid(), place, modules, modules, place, name);
+	out = popen(command, "r");
+	if (!out || !fgets(answer, sizeof(answer), out) || pclose(out))
+		return "failed";
+	return strncmp(answer, temp_folder, strlen(temp_folder)) ? answer
+								 : answer + strlen(temp_folder);
 }
 
-int main(void)
+static void test_module_dir(void)
 {
+	char absolute[128];
+
+	is(in_child(module_dir_is_named), 0, "RUMP_MODULES names the folder of modules");
+	is_str(module_dir_seen_from("lib", "lib/rump/modules", "./prog"), "/x/lib/rump/modules",
+	       "installed, by a relative name");
+	snprintf(absolute, sizeof(absolute), "%s/x/lib/prog", temp_folder);
+	is_str(module_dir_seen_from("lib", "lib/rump/modules", absolute), "/x/lib/rump/modules",
+	       "by an absolute name");
+	is_str(module_dir_seen_from("b/rumpuser", "b/rumpkernel/rump/modules", "./prog"),
+	       "/x/b/rumpuser/../rumpkernel/rump/modules", "in a build folder");
+	is_str(module_dir_seen_from("lib", "none", "./prog"), "/x/lib/rump/modules",
+	       "nowhere: where it should be");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "--module-dir")) {
+		printf("%s", ops_of(&upcalls)->module_dir());
+		return 0;
+	}
 	/* children before the process itself becomes a kernel's */
 	for (const char **name = (const char *[]){ "RUMP_VERBOSE", "RUMP_CONSOLE", "RUMP_PANIC",
 						   "RUMP_MODULES", NULL };
@@ -249,8 +277,7 @@ int main(void)
 		unsetenv(*name);
 	test_ends();
 	test_console();
-	is(in_child(module_dir_is_named), 0, "RUMP_MODULES names the folder of modules");
-	is(in_child(module_dir_is_absolute), 0, "without it the folder is beside the library");
+	test_module_dir();
 	test_versions();
 	test_small(ops_of(&upcalls));
 	return done_testing();
