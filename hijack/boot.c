@@ -104,7 +104,8 @@ static int current_umask(void)
 
 static int boot(void)
 {
-	int (*init)(void), (*boot_conf)(const char *, const char *), (*no_atexit)(void);
+	int (*init)(void), (*boot_conf)(const char *, const char *);
+	void (*by_caller)(int);
 	const char *(*why)(void);
 	void *library = load();
 	int error;
@@ -121,10 +122,10 @@ static int boot(void)
 		complain(LIBRARY " is of another version: ", dlerror(), NULL);
 		return -ENOSYS;
 	}
-	/* exit_group() ends the kernel, after all that atexit handlers write */
-	no_atexit = dlsym(library, "rump_boot_noatexit");
-	if (no_atexit && hijack_has_trap)
-		no_atexit();
+	/* exit_group() ends the kernel, after all that atexit handlers and stdio write */
+	by_caller = dlsym(library, "rumpuser_shutdown_by_caller");
+	if (by_caller && hijack_has_trap)
+		by_caller(1);
 	error = configure(boot_conf, why);
 	if (error)
 		return -error;

@@ -495,6 +495,26 @@ static long cancellable(struct call *call, const struct row *row)
 	return result;
 }
 
+static long app_call(struct call *call, const struct row *row)
+{
+	if (call->is_cancellable && !__libc_single_threaded)
+		return cancellable(call, row);
+	return handlers[row->handler](call);
+}
+
+/*
+ * The host gives a number to the application that the kernel's side had and closed
+ * where we do not see it: it is private no more.
+ */
+static long new_fd_call(struct call *call, const struct row *row)
+{
+	long fd = app_call(call, row);
+
+	if (fd >= 0 && fdtable_get(fd) == FDTABLE_PRIVATE)
+		fdtable_set(fd, FDTABLE_HOST);
+	return fd;
+}
+
 long hijack_dispatch(struct call *call)
 {
 	const struct row *row = row_of(call->nr);
@@ -503,9 +523,9 @@ long hijack_dispatch(struct call *call)
 		return host_call(call);
 	if (self.inside)
 		return inside_call(call);
-	if (call->is_cancellable && !__libc_single_threaded)
-		return cancellable(call, row);
-	return handlers[row->handler](call);
+	if (row->result == RESULT_NEWFD)
+		return new_fd_call(call, row);
+	return app_call(call, row);
 }
 
 long hijack_call(long nr, long a, long b, long c, long d, long e, long f)

@@ -45,8 +45,8 @@ struct self {
 	int inside;
 	/* a child in memory shared with its parent (posix_spawn): our tables are the parent's */
 	int in_spawn;
-	/* the application believes SIGSYS to be blocked */
-	bool blocks_sigsys;
+	/* which of SIGNALS_KEPT the application believes to have blocked */
+	unsigned long shown_mask;
 	/* bit n - 1: signal n came while inside, its siginfo waits in signals.c */
 	unsigned long deferred;
 };

@@ -59,10 +59,8 @@ static bool is_fault(int signal)
 /* All signals are blocked meanwhile, so a handler never waits for its own thread. */
 static void lock_table(unsigned long *mask)
 {
-	unsigned long all = ~0UL;
+	unsigned long all = ~SIGNALS_KEPT;
 
-	if (hijack_has_trap)
-		all &= ~SIGNAL_BIT(SIGSYS);
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, mask, 8);
 	while (__atomic_exchange_n(&table_lock, 1, __ATOMIC_ACQUIRE))
 		host(SYS_sched_yield);
@@ -123,8 +121,7 @@ static void run_handler(int signal, siginfo_t *info, void *context, bool set_mas
 	}
 	if (set_mask) {
 		mask = action.mask | (action.flags & SA_NODEFER ? 0 : SIGNAL_BIT(signal));
-		if (hijack_has_trap)
-			mask &= ~SIGNAL_BIT(SIGSYS);
+		mask &= ~SIGNALS_KEPT;
 		host(SYS_rt_sigprocmask, SIG_BLOCK, &mask, NULL, 8);
 	}
 	action.handler(signal, info, context);
@@ -190,7 +187,8 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 		return;
 	}
 	action = signals_application(signal);
-	if (is_function(action.handler)) {
+	if (is_function(action.handler) &&
+	    !(info->si_code > 0 && self.shown_mask & SIGNAL_BIT(signal))) {
 		if (self.inside && info->si_code <= 0) {
 			defer(signal, info);
 			return;
@@ -255,8 +253,7 @@ int signals_strip(const void *set, size_t size, unsigned long *ret_set)
 		return -EINVAL;
 	if (user_copy(ret_set, set, 8))
 		return -EFAULT;
-	if (hijack_has_trap)
-		*ret_set &= ~SIGNAL_BIT(SIGSYS);
+	*ret_set &= ~SIGNALS_KEPT;
 	return 0;
 }
 
@@ -274,8 +271,7 @@ static struct kernel_sigaction disguise(int signal, const struct kernel_sigactio
 {
 	struct kernel_sigaction ours = *action;
 
-	if (hijack_has_trap)
-		ours.mask &= ~SIGNAL_BIT(SIGSYS);
+	ours.mask &= ~SIGNALS_KEPT;
 	ours.flags |= SA_RESTORER_FLAG;
 	ours.restorer = trap_restorer;
 	if (is_function(action->handler)) {
@@ -326,8 +322,7 @@ long signals_inside_sigaction(struct call *call)
 	if (action) {
 		/* libc's restorer would trap */
 		ours = *action;
-		if (hijack_has_trap)
-			ours.mask &= ~SIGNAL_BIT(SIGSYS);
+		ours.mask &= ~SIGNALS_KEPT;
 		ours.flags |= SA_RESTORER_FLAG;
 		ours.restorer = trap_restorer;
 		action = &ours;
@@ -335,28 +330,34 @@ long signals_inside_sigaction(struct call *call)
 	return host_sigaction(call->args[0], action, (void *)call->args[2]);
 }
 
-/* SIGSYS is never blocked; that the application believes so is kept and shown. */
+/*
+ * SIGNALS_KEPT are never blocked; that the application believes so is kept and shown.  A
+ * fault of its own while it has the signal "blocked" ends it, as on Linux; one that is
+ * sent by kill() meanwhile is not held back.
+ */
 long handle_sigprocmask(struct call *call)
 {
-	unsigned long set, old;
+	unsigned long set, old, shown = self.shown_mask, asked;
 	const void *new = (const void *)call->args[1];
-	bool was_blocked = self.blocks_sigsys, asks;
 	long result;
 
-	if (!hijack_has_trap || call->args[3] != 8)
+	if (call->args[3] != 8)
 		return host_call(call);
 	if (new && user_copy(&set, new, sizeof(set)))
 		return -EFAULT;
-	asks = new && set & SIGNAL_BIT(SIGSYS);
+	asked = new ? set & SIGNALS_KEPT : 0;
 	if (new)
-		set &= ~SIGNAL_BIT(SIGSYS);
+		set &= ~SIGNALS_KEPT;
 	result = host(SYS_rt_sigprocmask, call->args[0], new ? &set : NULL, &old, 8);
 	if (result)
 		return result;
-	if (new && (call->args[0] == SIG_SETMASK || asks))
-		self.blocks_sigsys = asks && call->args[0] != SIG_UNBLOCK;
-	if (was_blocked)
-		old |= SIGNAL_BIT(SIGSYS);
+	if (new) {
+		if (call->args[0] == SIG_BLOCK)
+			self.shown_mask = shown | asked;
+		else
+			self.shown_mask = call->args[0] == SIG_UNBLOCK ? shown & ~asked : asked;
+	}
+	old = (old & ~SIGNALS_KEPT) | shown;
 	if (call->args[2] && user_copy((void *)call->args[2], &old, sizeof(old)))
 		return -EFAULT;
 	return 0;

@@ -17,6 +17,9 @@ struct kernel_sigaction {
 
 #define SIGNAL_BIT(signal) (1UL << ((signal) - 1))
 
+/* What is never blocked, whatever the application asks for: faults and the trap. */
+#define SIGNALS_KEPT (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSYS))
+
 /* At start: the handler of faults on the application's pointers. */
 void signals_start(void);
 /* The kernel runs: signals that would end the process without a sync are caught. */
@@ -29,7 +32,7 @@ void signals_deliver(void);
 void signals_forked(void);
 /* What the application installed for a signal. */
 struct kernel_sigaction signals_application(int signal);
-/* A signal set of the application without what must not be blocked; -EFAULT. */
+/* A signal set of the application without SIGNALS_KEPT; -EFAULT. */
 int signals_strip(const void *set, size_t size, unsigned long *ret_set);
 /*
  * Whether the handlers that the last signals_deliver() raised all had SA_RESTART.

@@ -138,7 +138,7 @@ static void handler(int signal, siginfo_t *info, void *context)
 	switch (call.nr) {
 	case SYS_rt_sigreturn:
 		mask = (unsigned long *)&((ucontext_t *)regs->sp)->uc_sigmask;
-		*mask &= ~SIGNAL_BIT(SIGSYS);
+		*mask &= ~SIGNALS_KEPT;
 		trap_sigreturn(regs->sp);
 	case SYS_clone:
 	case SYS_clone3:

@@ -35,7 +35,7 @@ static int root_fd = -1;
 static char root_path[PATH_MAX];
 static char cwd[PATH_MAX] = "/";
 static pid_t kernel_pid;
-static int is_down, has_atexit = 1;
+static int is_down, has_destructor = 1;
 static char error_text[256];
 
 static long raw(long nr, ...)
@@ -412,15 +412,16 @@ EXPORT int rump_pub_shutdown(void)
 	return 0;
 }
 
-static void at_exit(void)
+/* The real one is in librumpuser. */
+EXPORT void rumpuser_shutdown_by_caller(int is_caller)
 {
-	if (has_atexit)
-		rump_pub_shutdown();
+	has_destructor = !is_caller;
 }
 
-EXPORT void rump_boot_noatexit(void)
+__attribute__((destructor)) static void at_exit(void)
 {
-	has_atexit = 0;
+	if (has_destructor)
+		rump_pub_shutdown();
 }
 
 /* The host side of a real kernel has threads: one here that calls the host by name. */
@@ -455,7 +456,6 @@ EXPORT int rump_init(void)
 	if (root_fd < 64)
 		note("the kernel's descriptors are in the way\n");
 	kernel_pid = host(SYS_getpid);
-	atexit(at_exit);
 	if (pthread_create(&thread, NULL, host_thread, NULL))
 		return EAGAIN;
 	pthread_join(thread, NULL);
