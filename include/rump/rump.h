@@ -40,8 +40,8 @@ struct lwp;			/* a kernel task; opaque */
 int rump_init(void);
 
 /*
- * One line that says why rump_init() or the last rump_boot_conf() failed, ""
- * if none did.  Points to static storage; does not block.
+ * One line that says why rump_init(), or the last rump_boot_conf() or
+ * rump_pub_etfs_*() that failed, did so; "" if none did.  Points to static storage; does not block.
  */
 const char *rump_boot_error(void);
 
