@@ -61,7 +61,7 @@ data_bytes() {
 	rump <<-END
 		etfs /dev/disk $image blk
 		mkdir /m
-		mount - /dev/disk /m
+		mount ext4 /dev/disk /m
 		check rump /m/big 0 8m 5
 	END
 }
@@ -144,7 +144,7 @@ data_bytes() {
 @test "sector sizes" {
 	make_ext4 "$image" 16
 	run rump <<-END
-		conf drive key=/dev/d hostpath=$image sector=4096
+		conf drive /dev/d $image sector=4096
 		blk /dev/d
 		mkdir /m
 		mount ext4 /dev/d /m
@@ -161,7 +161,7 @@ data_bytes() {
 	make_ext4 "$image" 16
 	cp "$image" before
 	run rump <<-END
-		conf drive key=/dev/d hostpath=$image ro
+		conf drive /dev/d $image ro
 		blk /dev/d
 		!EPERM fill rump /dev/d 0 4096 1
 		mkdir /m
@@ -206,19 +206,18 @@ data_bytes() {
 	for _ in $(seq 100); do grep -q ready first && break; sleep 0.1; done
 	run rump <<-END
 		!EBUSY etfs /dev/d $image blk
-		conf x
 	END
 	echo "$output"
 	[[ $output == *"disk.img: in use by another kernel (locked by pid $first)"* ]]
 	run rump <<-END
-		conf drive key=/dev/d hostpath=$image
+		conf drive /dev/d $image
 		!EBUSY init
 	END
 	echo "$output"
 	[[ $output == *"in use by another kernel (locked by pid $first)"* ]]
 	# readers do not mind
 	rump <<-END
-		conf drive key=/dev/d hostpath=$image ro
+		conf drive /dev/d $image ro
 		init
 	END
 	exec 9>&-
@@ -314,32 +313,34 @@ data_bytes() {
 }
 
 @test "a host that stands still does not fail requests" {
-	make_ext4 "$image" 16
+	truncate -s 64M "$image"
 	mkfifo in
 	"$PROGRAMS/rumpsh" <in >out 2>&1 &
-	local pid=$!
+	local pid=$! round
 	exec 9>in
-	cat >&9 <<-END
-		etfs /dev/d $image blk
-		patch rump /sys/block/rda/queue/io_timeout 0 1000
-		print ready
-		fill rump /dev/d 0 16m 1 direct
-		fill rump /dev/d 0 16m 2 direct
-		fill rump /dev/d 0 16m 3 direct
-		check rump /dev/d 0 16m 3
-	END
+	{
+		echo "etfs /dev/d $image blk"
+		echo "patch rump /sys/block/rda/queue/io_timeout 0 1000"
+		echo "print ready"
+		for round in $(seq 40); do echo "fill rump /dev/d 0 64m $round direct"; done
+		echo "check rump /dev/d 0 64m 40"
+	} >&9
 	exec 9>&-
 	for _ in $(seq 100); do grep -q ready out && break; sleep 0.05; done
 	kill -STOP "$pid"
+	[ "$(wc -l <out)" = 1 ]		# still at work
 	sleep 3
 	kill -CONT "$pid"
 	wait "$pid" || { cat out; false; }
-	rump <<<"check host $image 0 16m 3"
+	rump <<<"check host $image 0 64m 40"
 }
 
 @test "partitions" {
 	truncate -s 16M "$image"
-	/sbin/sfdisk -q "$image" <<<"2048,8192"
+	# one entry of an MBR: type 83, sectors 2048 to 10239
+	printf '\0\0\0\0\x83\0\0\0\x00\x08\0\0\x00\x20\0\0' |
+		dd of="$image" bs=1 seek=446 conv=notrunc status=none
+	printf '\x55\xaa' | dd of="$image" bs=1 seek=510 conv=notrunc status=none
 	run rump <<-END
 		etfs /dev/d $image blk
 		blk /dev/rda1
@@ -351,6 +352,21 @@ data_bytes() {
 	[[ $output == *"4194304 512 0"* ]]
 	rump <<<"fill host $PWD/want 0 4m 7"
 	tail -c +1048577 "$image" | head -c 4194304 | cmp - want
+}
+
+@test "the file system on a disk is found by looking" {
+	local modules=$RUMP_BUILD/rumpkernel/rump/modules
+	[ -e "$modules/modules.index" ] || skip "this build has no modules.index"
+	make_ext4 "$image" 16
+	RUMP_MODULES=$modules rump <<-END
+		etfs /dev/d $image blk
+		mkdir /m
+		mount - /dev/d /m
+		write rump /m/x y
+		umount /m
+		zeroout /dev/d 0 64k
+		!ENODEV mount - /dev/d /m
+	END
 }
 
 @test "many disks have names" {

@@ -15,14 +15,16 @@ setup() {
 	mkdir "$host"
 }
 
-# what a tree is: type, mode, links, owner, size of files, time, target
+# what a tree is: a line for each thing with all that a copy must keep
 list_tree() {
-	(cd "$1" && find . -printf '%p %y %m %n %U %G %T@ %l ' \( -type f -printf '%s\n' -o -printf '\n' \) |
-		sort)
+	(
+		cd "$1" || exit
+		find . -printf '%p %y %m %n %U %G %T@ %l\n' | sort
+		find . -type f -print0 | sort -z | xargs -0 sha256sum
+	)
 }
 
 same_tree() {
-	diff -r --no-dereference "$1" "$2"
 	diff <(list_tree "$1") <(list_tree "$2")
 }
 

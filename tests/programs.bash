@@ -11,7 +11,7 @@ build_program() {
 		flags+=(-L"$dir" -Wl,-rpath,"$dir")
 	done
 	${CC:-gcc} -std=gnu11 -Wall -Wextra -O2 -g -pthread -I"$RUMP_TOP/include" -o "$PROGRAMS/$name" \
-		"${@/#/$RUMP_TOP/tests/prog/}" "${flags[@]}" -lrump -lrumpuser
+		"${@/#/$RUMP_TOP/tests/prog/}" "${flags[@]}" -Wl,--no-as-needed -lrump -lrumpuser
 }
 
 # rump: the script on stdin is carried out by rumpsh; see tests/prog/rumpsh.c

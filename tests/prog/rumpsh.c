@@ -72,6 +72,13 @@ static enum side side_of(const char *word)
 
 /* ---- the kernel's life and the registry ---- */
 
+static long told(int error)
+{
+	if (error)
+		fprintf(stderr, "%s\n", rump_boot_error());
+	return -error;
+}
+
 static long do_conf(char **w)
 {
 	char text[4096] = "";
@@ -80,17 +87,13 @@ static long do_conf(char **w)
 		strcat(text, w[i]);
 		strcat(text, " ");
 	}
-	return -rump_boot_conf(text, "script");
+	return told(rump_boot_conf(text, "script"));
 }
 
 static long do_init(char **w)
 {
-	int error = rump_init();
-
 	(void)w;
-	if (error)
-		fprintf(stderr, "%s\n", rump_boot_error());
-	return -error;
+	return told(rump_init());
 }
 
 static int etfs_type(const char *word)
@@ -106,9 +109,10 @@ static int etfs_type(const char *word)
 static long do_etfs(char **w)
 {
 	if (w[4])
-		return -rump_pub_etfs_register_withsize(w[1], w[2], etfs_type(w[3]), number(w[4]),
-							w[5] ? number(w[5]) : RUMP_ETFS_SIZE_ENDOFF);
-	return -rump_pub_etfs_register(w[1], w[2], etfs_type(w[3]));
+		return told(rump_pub_etfs_register_withsize(
+			w[1], w[2], etfs_type(w[3]), number(w[4]),
+			w[5] ? number(w[5]) : RUMP_ETFS_SIZE_ENDOFF));
+	return told(rump_pub_etfs_register(w[1], w[2], etfs_type(w[3])));
 }
 
 static long do_etfs_null(char **w)
@@ -397,8 +401,15 @@ static long do_fill(char **w)		/* SIDE PATH OFFSET LENGTH SEED [direct|sync|fsyn
 	char *buffer = aligned_alloc(4096, CHUNK);
 	long fd, done = 0;
 
-	if (w[6] && !strcmp(w[6], "direct"))
+	if (w[6] && !strcmp(w[6], "direct")) {
+		/* memory of the rump kernel: of the program's own it has no pages */
 		flags |= O_DIRECT;
+		free(buffer);
+		buffer = (char *)RUMP_CALL(SYS_mmap, 0, CHUNK, PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if ((unsigned long)buffer > -4096UL)
+			return (long)buffer;
+	}
 	if (w[6] && !strcmp(w[6], "sync"))
 		flags |= O_DSYNC;
 	fd = side_open(side, w[2], flags, 0644);
@@ -414,7 +425,10 @@ static long do_fill(char **w)		/* SIDE PATH OFFSET LENGTH SEED [direct|sync|fsyn
 	}
 	if (done >= 0 && w[6] && !strcmp(w[6], "fsync"))
 		done = SYS(side, SYS_fsync, fd, 0, 0, 0, 0, 0);
-	free(buffer);
+	if (flags & O_DIRECT)
+		RUMP_CALL(SYS_munmap, P(buffer), CHUNK);
+	else
+		free(buffer);
 	left = side_close(side, fd);
 	return done < 0 ? done : (long)left;
 }

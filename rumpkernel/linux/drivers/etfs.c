@@ -466,15 +466,17 @@ static long do_register(void *arg)
 	} else {
 		error = rump_etfs_add(key, hostpath, call->type, call->begin, call->size, 0, 0,
 				      why, WHY_SIZE);
-		if (error)
+		if (error) {
+			hyp()->boot_error(why);
 			pr_err("%s\n", why);
+		}
 	}
 	if (!IS_ERR(key))
 		kfree(key);
 	if (!IS_ERR(hostpath))
 		kfree(hostpath);
 	kfree(why);
-	return error == -EINVAL && IS_ERR(key) ? -ENAMETOOLONG : error;
+	return error == -EINVAL && (IS_ERR(key) || IS_ERR(hostpath)) ? -ENAMETOOLONG : error;
 }
 
 static long do_remove(void *arg)
@@ -487,6 +489,8 @@ static long do_remove(void *arg)
 		error = PTR_ERR(key) == -EINVAL ? -ENOENT : PTR_ERR(key);
 	else if (why)
 		error = rump_etfs_remove(key, why, WHY_SIZE);
+	if (error && !IS_ERR(key) && why)
+		hyp()->boot_error(why);
 	if (!IS_ERR(key))
 		kfree(key);
 	kfree(why);

@@ -33,6 +33,8 @@
 
 #include "hostfs.h"
 
+#define READAHEAD_BYTES	(512 * 1024)
+
 static struct kmem_cache *inode_cache;
 
 static struct inode *hostfs_alloc_inode(struct super_block *sb)
@@ -226,6 +228,8 @@ static int hostfs_fill_super(struct super_block *sb, struct fs_context *fc)
 		error = super_setup_bdi(sb);
 	if (error)
 		return error;
+	sb->s_bdi->ra_pages = READAHEAD_BYTES >> PAGE_SHIFT;
+	sb->s_bdi->io_pages = READAHEAD_BYTES >> PAGE_SHIFT;
 
 	inode = hostfs_iget(sb, &req->stx);
 	if (IS_ERR(inode))
