@@ -146,7 +146,8 @@ static const struct {
 	{ "devtmpfs", "/dev",  MS_NOSUID },
 	{ "proc",     "/proc", MS_NOSUID | MS_NOEXEC | MS_NODEV },
 	{ "sysfs",    "/sys",  MS_NOSUID | MS_NOEXEC | MS_NODEV },
-	{ "tmpfs",    "/tmp",  MS_NOSUID | MS_NODEV },
+	/* not nodev: rump_fakeblk_register("/tmp/disk.img") makes a device there */
+	{ "tmpfs",    "/tmp",  MS_NOSUID },
 	{ "tmpfs",    "/run",  MS_NOSUID | MS_NODEV },
 };
 

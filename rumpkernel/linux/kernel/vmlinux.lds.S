@@ -32,8 +32,8 @@ SECTIONS
 	.gnu.version : { *(.gnu.version) } :text
 	.gnu.version_d : { *(.gnu.version_d) } :text
 	.gnu.version_r : { *(.gnu.version_r) } :text
-	.rela.dyn : { *(.rela.dyn) *(.rela.text*) *(.rela.data*) *(.rela*) } :text
 	.rela.plt : { *(.rela.plt) } :text
+	.rela.dyn : { *(.rela.dyn) *(.rela.text*) *(.rela.data*) *(.rela*) } :text
 
 	. = ALIGN(PAGE_SIZE);
 	.text : {

@@ -35,7 +35,7 @@ static inline unsigned long create_zero_mask(unsigned long bits)
 
 static inline unsigned long find_zero(unsigned long mask)
 {
-	return mask ? (__builtin_ctzl(mask) + 1) >> 3 : 0;
+	return mask ? (64 - __builtin_clzl(mask)) >> 3 : 0;
 }
 
 /* Loads a word that may cross into a page that is not there: those bytes are 0. */
