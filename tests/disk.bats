@@ -142,7 +142,8 @@ data_bytes() {
 }
 
 @test "sector sizes" {
-	make_ext4 "$image" 16
+	truncate -s 16M "$image"
+	/sbin/mke2fs -q -t ext4 -b 4096 -F "$image"
 	run rump <<-END
 		conf drive /dev/d $image sector=4096
 		blk /dev/d
@@ -165,8 +166,7 @@ data_bytes() {
 		blk /dev/d
 		!EPERM fill rump /dev/d 0 4096 1
 		mkdir /m
-		!EACCES mount ext4 /dev/d /m
-		mount ext4 /dev/d /m ro
+		mount ext4 /dev/d /m		# falls back to read-only, as mount(8)
 		!EROFS write rump /m/x y
 	END
 	echo "$output"

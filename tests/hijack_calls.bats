@@ -59,7 +59,7 @@ on_host() {
 
 @test "all of it by symbols alone, where symbols lead" {
 	local case
-	for case in numbers limits polls selects epolls threads cwds borders copies; do
+	for case in numbers limits polls selects epolls threads forks cwds borders copies; do
 		rm -rf "${ROOT:?}"/*
 		fake_with trap=off,socket=unix "$FAKE/hijacked" "$case" /rump
 	done
