@@ -9,6 +9,7 @@
  */
 #include <dlfcn.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <sys/mman.h>
 
 #include "boot.h"
@@ -22,7 +23,6 @@ int boot_state;
 long (*boot_syscall)(long, long, long, long, long, long, long);
 
 static int boot_error;		/* why BOOT_FAILED */
-static int is_child;		/* this process was forked off after the boot */
 static int has_shut_down;
 static int (*shutdown_kernel)(void);
 static int (*interrupt_thread)(pid_t);
@@ -134,6 +134,8 @@ static int boot(void)
 		complain("cannot boot the rump kernel: ", why(), NULL);
 		return -error;
 	}
+	/* without the trap this is how a fork is noticed */
+	pthread_atfork(NULL, NULL, boot_forked);
 	boot_syscall(SYS_umask, current_umask(), 0, 0, 0, 0, 0);
 	signals_booted();
 	return 0;
@@ -183,7 +185,7 @@ int boot_slow(struct call *call)
 
 void boot_shutdown(void)
 {
-	if (!boot_is_ready() || is_child || __atomic_exchange_n(&has_shut_down, 1, __ATOMIC_ACQ_REL))
+	if (!boot_is_ready() || __atomic_exchange_n(&has_shut_down, 1, __ATOMIC_ACQ_REL))
 		return;
 	self.inside++;
 	shutdown_kernel();
@@ -196,10 +198,18 @@ void boot_interrupt(int tid)
 		interrupt_thread(tid);
 }
 
+/*
+ * The kernel is the parent's: its memory is shared with the child, who must never enter
+ * it.  A boot that another thread had begun will not be finished here either.
+ */
 void boot_forked(void)
 {
-	if (boot_is_ready())
-		is_child = 1;
+	int state = __atomic_load_n(&boot_state, __ATOMIC_ACQUIRE);
+
+	if (state == BOOT_READY || state == BOOT_RUNNING) {
+		boot_error = -ENOTCONN;
+		__atomic_store_n(&boot_state, BOOT_FAILED, __ATOMIC_RELEASE);
+	}
 }
 
 void boot_remember_directory(void)

@@ -91,7 +91,8 @@ static unsigned long prepare_child(unsigned long top, const struct trap_regs *re
 	return (unsigned long)start;
 }
 
-static long forked(struct call *call, long result, unsigned long stack)
+/* What the child does first.  Returns the result of the fork. */
+static long forked(long result)
 {
 	if (result)
 		return result;
@@ -99,9 +100,12 @@ static long forked(struct call *call, long result, unsigned long stack)
 		trap_arm();
 	signals_forked();
 	boot_forked();
-	if (stack)
-		call->regs->sp = stack;
 	return 0;
+}
+
+long fork_and_wait(void)
+{
+	return forked(host(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0));
 }
 
 long fork_call(struct call *call, ucontext_t *frame)
@@ -113,9 +117,9 @@ long fork_call(struct call *call, ucontext_t *frame)
 	memcpy(args, call->args, sizeof(args));
 	switch (call->nr) {
 	case SYS_fork:
-		return forked(call, host(SYS_fork), 0);
+		return forked(host(SYS_fork));
 	case SYS_vfork:
-		return forked(call, host(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0), 0);
+		return fork_and_wait();
 	case SYS_clone:
 		flags = args[0];
 		stack = args[1];
@@ -146,7 +150,9 @@ long fork_call(struct call *call, ucontext_t *frame)
 		else
 			big.stack = big.stack_size = 0;
 		result = host6(call->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-		return forked(call, result, stack);
+		if (!result && stack)
+			call->regs->sp = stack;
+		return forked(result);
 	}
 	if (!stack)
 		return host_call(call); /* shares even the stack: nothing sane does */

@@ -29,6 +29,7 @@
 #include <unistd.h>
 #include <utime.h>
 
+#include "fork.h"
 #include "hijack.h"
 #include "route.h"
 
@@ -206,6 +207,12 @@ EXPORT void closefrom(int first)
 EXPORT void sync(void)
 {
 	PLAIN(SYS_sync, 0);
+}
+
+/* In memory shared with the parent the child's descriptors would be the parent's. */
+EXPORT pid_t vfork(void)
+{
+	return finish(fork_and_wait());
 }
 
 EXPORT void _exit(int status)
