@@ -7,6 +7,7 @@ load programs
 
 setup_file() {
 	build_program rumpsh rumpsh.c sides.c
+	build_program leftover leftover.c sides.c
 }
 
 setup() {
@@ -160,6 +161,12 @@ make_tree() {
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "$output" = "$(printf '%s\n' first second-longer SECOND-longer SECOND-longer 1)" ]
+}
+
+@test "read-ahead goes on when the thread that began it does not come back" {
+	head -c 1048576 /dev/urandom >"$host/data"
+	timeout -k 5 20 "$PROGRAMS/leftover" "$host"
+	RUMP_NCPU=2 timeout -k 5 20 "$PROGRAMS/leftover" "$host"
 }
 
 @test "what is written here is on the host after close" {

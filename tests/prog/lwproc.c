@@ -22,6 +22,13 @@ static void *occupy(void *arg)
 	return NULL;
 }
 
+/* An lwp to come back to: an implicit one ends when its thread leaves it. */
+static struct lwp *lwp_of_our_own(void)
+{
+	is_int(rump_pub_lwproc_newlwp(0), 0, "an lwp of our own");
+	return rump_pub_lwproc_curlwp();
+}
+
 static void implicit(void)
 {
 	struct lwp *first;
@@ -33,6 +40,7 @@ static void implicit(void)
 	ok(rump_pub_lwproc_curlwp() == first, "the next call has the same");
 	is_int(rump_pub_lwproc_switch(NULL), 0, "switch(NULL)");
 	ok(rump_pub_lwproc_curlwp() == NULL, "now there is none");
+	is_int(rump_pub_lwproc_switch(first), EINVAL, "the implicit one has ended");
 	ok(rump_sys_getpid() > 0, "a call makes one again");
 	rump_pub_lwproc_releaselwp();
 	ok(rump_pub_lwproc_curlwp() == NULL, "releaselwp leaves none");
@@ -42,8 +50,8 @@ static void implicit(void)
 
 static void descriptors(void)
 {
+	struct lwp *home = lwp_of_our_own(), *copied, *shared;
 	pid_t parent = rump_sys_getpid();
-	struct lwp *home = rump_pub_lwproc_curlwp(), *copied, *shared;
 	int fd = rump_sys_open("/tmp/file", O_RDWR | O_CREAT, 0600), other;
 	pid_t pid;
 
@@ -83,16 +91,15 @@ static void descriptors(void)
 	is_int(rump_pub_lwproc_switch(home), 0, "home");
 	ok(rump_sys_kill(pid, 0) == -1 && errno == ESRCH, "a process ends with its last lwp");
 	rump_sys_close(fd);
+	rump_pub_lwproc_releaselwp();
 }
 
 /* cwd, umask, credentials and limits are a process' own. */
 static void attributes(void)
 {
-	struct lwp *home = rump_pub_lwproc_curlwp();
+	struct lwp *home = lwp_of_our_own();
 	char cwd[64] = "";
 
-	rump_sys_getpid();
-	home = rump_pub_lwproc_curlwp();
 	succeeds(rump_sys_chdir("/"));
 	rump_sys_umask(022);
 	succeeds(rump_sys_mkdir("/tmp/own", 0777));
@@ -108,14 +115,14 @@ static void attributes(void)
 	is_int(rump_sys_geteuid(), 0, "is root");
 	is_str(rump_sys_getcwd(cwd, sizeof(cwd)), "/", "in its directory");
 	is_int(rump_sys_umask(022), 022, "with its umask");
+	rump_pub_lwproc_releaselwp();
 }
 
 static void several_lwps(void)
 {
-	struct lwp *home, *second, *third;
+	struct lwp *home = lwp_of_our_own(), *second, *third;
 	pid_t home_pid = rump_sys_getpid(), home_tid = rump_sys_gettid(), pid, tid;
 
-	home = rump_pub_lwproc_curlwp();
 	is_int(rump_pub_lwproc_newlwp(0), 0, "newlwp(0)");
 	second = rump_pub_lwproc_curlwp();
 	ok(second != home, "is another lwp");
@@ -141,16 +148,15 @@ static void several_lwps(void)
 	rump_pub_lwproc_releaselwp();
 	is_int(rump_pub_lwproc_switch(home), 0, "home");
 	ok(rump_sys_kill(pid, 0) == -1 && errno == ESRCH, "which ends with it");
+	rump_pub_lwproc_releaselwp();
 }
 
 static void errors(void)
 {
-	struct lwp *home, *busy = NULL, *gone;
+	struct lwp *home = lwp_of_our_own(), *busy = NULL, *gone;
 	int pipes[4];
 	pthread_t thread;
 
-	rump_sys_getpid();
-	home = rump_pub_lwproc_curlwp();
 	is_int(rump_pub_lwproc_rfork(RUMP_RFFDG | RUMP_RFCFDG), EINVAL, "rfork of both flags");
 	is_int(rump_pub_lwproc_rfork(0x1000), EINVAL, "rfork of an unknown flag");
 	ok(rump_pub_lwproc_curlwp() == home, "changes nothing");
@@ -169,22 +175,22 @@ static void errors(void)
 	succeeds(rump_sys_pipe(pipes));
 	succeeds(rump_sys_pipe(pipes + 2));
 	thread = start(occupy, pipes);
-	is_int(rump_sys_read(pipes[2], &busy, sizeof(busy)), sizeof(busy), "the other thread's lwp");
+	succeeds(rump_sys_read(pipes[2], &busy, sizeof(busy)));
+	ok(busy != NULL, "the other thread's lwp");
 	is_int(rump_pub_lwproc_switch(busy), EBUSY, "switch to it while it runs");
 	is_int(rump_sys_write(pipes[1], "x", 1), 1, "let it go");
 	join(thread);
 	is_int(rump_pub_lwproc_switch(busy), EINVAL, "switch to it after it ended");
+	rump_pub_lwproc_releaselwp();
 }
 
 /* A pipe's reader sees the end when the process that held the writing end has ended. */
 static void last_close(void)
 {
-	struct lwp *home;
+	struct lwp *home = lwp_of_our_own();
 	int pipes[2];
 	char byte;
 
-	rump_sys_getpid();
-	home = rump_pub_lwproc_curlwp();
 	succeeds(rump_sys_pipe(pipes));
 	is_int(rump_pub_lwproc_rfork(RUMP_RFFDG), 0, "a process holds a copy of a pipe");
 	is_int(rump_sys_write(pipes[1], "y", 1), 1, "writes into it");
@@ -193,6 +199,7 @@ static void last_close(void)
 	succeeds(rump_sys_close(pipes[1]));
 	is_int(rump_sys_read(pipes[0], &byte, 1), 1, "what it wrote is there");
 	is_int(rump_sys_read(pipes[0], &byte, 1), 0, "then the end");
+	rump_pub_lwproc_releaselwp();
 }
 
 static void scheduled(void)

@@ -309,6 +309,9 @@ void rump_user_loop(void)
 			if (unlikely(rump_pcpu_pending() ||
 				     read_thread_flags() & _TIF_WORK_MASK))
 				rump_exit_work();
+			/* what nobody waited for, such as read-ahead, goes on without us */
+			if (unlikely(!llist_empty(&thread->io_queue)))
+				rump_io_flush_thread(thread);
 			if (unlikely(this_vcpu()->thread != thread)) {
 				rump_finish_request(thread);
 			} else if (unlikely(current->thread.host != thread)) {
