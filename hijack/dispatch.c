@@ -17,8 +17,8 @@
  * Each makes a struct call and asks hijack_dispatch().
  *
  * Rows.  syscalls.def says for each number which arguments are descriptors,
- * directories and paths, and which handler decides.  Most use `fds` or `paths`: look
- * at each such argument, see which side it is on, translate, hand over.  A number
+ * directories and paths, and which handler decides.  Most use `fd`, `fds` or
+ * `paths`: look at each such argument, see which side it is on, translate, hand over.  A number
  * without a row is the host's.
  *
  * Sides.  A descriptor is on the side that fdtable.c says; a path is judged by its
@@ -342,6 +342,20 @@ long handle_host(struct call *call)
 	return host_call(call);
 }
 
+long handle_fd(struct call *call)
+{
+	int rump_fd = fdtable_get(call->args[0]);
+	long args[6];
+
+	if (rump_fd == FDTABLE_HOST)
+		return host_call(call);
+	if (rump_fd == FDTABLE_PRIVATE)
+		return -EBADF;
+	memcpy(args, call->args, sizeof(args));
+	args[0] = rump_fd;
+	return finish(call, rump_call(call, args));
+}
+
 long handle_fds(struct call *call)
 {
 	struct resolved resolved;
@@ -481,8 +495,14 @@ static long inside_call(struct call *call)
 /*
  * libc makes its cancellation points asynchronous around the instruction; ours do the
  * same around a call of the host.  In the kernel a thread is not cancelled: signals.c
- * defers libc's signal as any other.
+ * defers libc's signal as any other.  __libc_single_threaded is too careful where the
+ * trap tells us more: it counts the kernel's threads.
  */
+static inline bool may_be_cancelled(void)
+{
+	return hijack_has_trap ? hijack_has_threads : !__libc_single_threaded;
+}
+
 static long cancellable(struct call *call, const struct row *row)
 {
 	long result;
@@ -497,7 +517,7 @@ static long cancellable(struct call *call, const struct row *row)
 
 static long app_call(struct call *call, const struct row *row)
 {
-	if (call->is_cancellable && !__libc_single_threaded)
+	if (call->is_cancellable && may_be_cancelled())
 		return cancellable(call, row);
 	return handlers[row->handler](call);
 }
@@ -528,16 +548,32 @@ long hijack_dispatch(struct call *call)
 	return app_call(call, row);
 }
 
+/*
+ * Most calls are on a descriptor of the host: they are on their way here, before
+ * anything is put together.  Also right when nothing is hijacked, as the table is empty
+ * then.
+ */
+static inline bool is_plain(long nr, long fd)
+{
+	return row_of(nr)->handler == HANDLER_fd && fdtable_get(fd) == FDTABLE_HOST && !self.inside;
+}
+
 long hijack_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct call call = { .nr = nr, .args = { a, b, c, d, e, f } };
+	struct call call;
 
+	if (is_plain(nr, a))
+		return host6(nr, a, b, c, d, e, f);
+	call = (struct call){ .nr = nr, .args = { a, b, c, d, e, f } };
 	return hijack_dispatch(&call);
 }
 
 long hijack_call_cancellable(long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct call call = { .nr = nr, .args = { a, b, c, d, e, f }, .is_cancellable = true };
+	struct call call;
 
+	if (is_plain(nr, a) && !may_be_cancelled())
+		return host6(nr, a, b, c, d, e, f);
+	call = (struct call){ .nr = nr, .args = { a, b, c, d, e, f }, .is_cancellable = true };
 	return hijack_dispatch(&call);
 }

@@ -13,7 +13,7 @@
  * use the steps below in any order.
  */
 #define HIJACK_HANDLERS(X)                                                                  \
-	X(none) X(host) X(fds) X(paths) X(open) X(stat) X(readlink) X(mmap) X(ioctl)        \
+	X(none) X(host) X(fd) X(fds) X(paths) X(open) X(stat) X(readlink) X(mmap) X(ioctl)        \
 	X(fcntl) X(close) X(close_range) X(dup) X(dup2) X(chdir) X(fchdir) X(getcwd)        \
 	X(execve) X(mount) X(sync) X(umask) X(socket) X(sendmsg) X(recvmsg) X(sendfile)     \
 	X(copy_file_range) X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait)           \

@@ -161,7 +161,9 @@ long fork_call(struct call *call, ucontext_t *frame)
 		self.in_spawn++;
 	} else {
 		patch_threads();
-		if (self.inside && (flags & CLONE_SETTLS))
+		if (!self.inside)
+			hijack_has_threads = true;
+		else if (flags & CLONE_SETTLS)
 			self_of(tls)->inside = 1; /* a host thread of the kernel's */
 	}
 	restore_control_words(frame);

@@ -56,6 +56,7 @@ extern __thread struct self self __attribute__((tls_model("initial-exec")));
 extern struct hijack_config config;	/* filled by init.c, constant afterwards */
 extern bool hijack_is_active;		/* some route exists */
 extern bool hijack_has_trap;		/* Syscall User Dispatch is on in this process */
+extern bool hijack_has_threads;		/* the application made some; with the trap only */
 
 /* The one way of a call: a value or -errno. */
 long hijack_dispatch(struct call *call);

@@ -18,6 +18,7 @@
 struct hijack_config config;
 bool hijack_is_active;
 bool hijack_has_trap;
+bool hijack_has_threads;
 
 extern char **environ;
 

@@ -108,6 +108,45 @@ static int normalise(const char *path, char *buffer)
 	return 0;
 }
 
+/* Whether no component is empty, "." or begins with a dot: the text is what it looks like. */
+static int is_plain(const char *path)
+{
+	for (; *path; path++)
+		if (*path == '/' && (path[1] == '/' || path[1] == '.'))
+			return 0;
+	return 1;
+}
+
+static int is_below(const struct hijack_prefix *prefix, const char *path)
+{
+	return !strncmp(path, prefix->text, prefix->length) &&
+	       (!path[prefix->length] || path[prefix->length] == '/');
+}
+
+/* Nearly all paths. */
+static void route_plain(const struct hijack_config *config, const char *path,
+			struct route *ret_route)
+{
+	size_t longest = 0;
+
+	*ret_route = (struct route){ ROUTE_HOST, path, "" };
+	for (unsigned int i = 0; i < config->path_count; i++) {
+		const struct hijack_prefix *prefix = &config->path[i];
+
+		if (prefix->length <= longest || !is_below(prefix, path))
+			continue;
+		longest = prefix->length;
+		*ret_route = (struct route){ ROUTE_RUMP, path[longest] ? path + longest : "/",
+					     prefix->text };
+	}
+	for (unsigned int i = 0; i < config->blanket_count; i++) {
+		if (config->blanket[i].length <= longest || !is_below(&config->blanket[i], path))
+			continue;
+		longest = config->blanket[i].length;
+		*ret_route = (struct route){ ROUTE_RUMP, path, "" };
+	}
+}
+
 int route_absolute(const struct hijack_config *config, const char *path, char *buffer,
 		   struct route *ret_route)
 {
@@ -116,6 +155,10 @@ int route_absolute(const struct hijack_config *config, const char *path, char *b
 	int is_blanket = 0, has_left = 0;
 	struct match match;
 
+	if (is_plain(path)) {
+		route_plain(config, path, ret_route);
+		return 0;
+	}
 	for (unsigned int i = 0; i < config->path_count; i++) {
 		match = match_prefix(&config->path[i], path);
 		has_left |= match.has_left;
