@@ -24,7 +24,7 @@ static struct {
 	struct component *components, **components_end;
 	unsigned int component_count;
 	struct rump_conf texts, file;
-	struct rumpuser_boot_item *items;	/* all of them; the kernel has taken them */
+	struct rumpuser_boot_item *items; /* all of them; the kernel has taken them */
 	unsigned int count;
 } boot = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -36,7 +36,8 @@ static void unlock(pthread_mutex_t **lock)
 	pthread_mutex_unlock(*lock);
 }
 #define UNLOCKED_AT_END __attribute__((cleanup(unlock), unused))
-#define LOCKED() pthread_mutex_t *locked UNLOCKED_AT_END = (pthread_mutex_lock(&boot.lock), &boot.lock)
+#define LOCKED() \
+	pthread_mutex_t *locked UNLOCKED_AT_END = (pthread_mutex_lock(&boot.lock), &boot.lock)
 
 /* Around fork(): the child shall not find a configuration that is half read. */
 void boot_conf_fork(void)
@@ -91,7 +92,7 @@ void rumpuser_component_add(const char *name)
 	} else {
 		/* not under the lock: loading may call us */
 		pthread_mutex_unlock(&boot.lock);
-		error = kernel_is_forked()		? -ENOTCONN
+		error = kernel_is_forked()		   ? -ENOTCONN
 			: rumpuser_upcalls->component_load ? rumpuser_upcalls->component_load(name)
 							   : -ENOSYS;
 	}

@@ -15,9 +15,9 @@
 #include "host_call.h"
 #include "private.h"
 
-#define STDERR_STUCK_MS 1000	/* how long a full non-blocking stderr is waited for */
+#define STDERR_STUCK_MS 1000 /* how long a full non-blocking stderr is waited for */
 
-static int console_fd = -1;	/* -1: silent */
+static int console_fd = -1; /* -1: silent */
 
 static void write_all(int fd, const char *text, unsigned long length)
 {
@@ -25,7 +25,7 @@ static void write_all(int fd, const char *text, unsigned long length)
 		long done = host_call(SYS_write, fd, text, length);
 
 		if (done == -EAGAIN) {
-			struct pollfd poll = { .fd = fd, .events = POLLOUT };
+			struct pollfd poll = {.fd = fd, .events = POLLOUT};
 
 			if (host_call(SYS_poll, &poll, 1, STDERR_STUCK_MS) > 0)
 				continue;

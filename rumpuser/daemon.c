@@ -18,7 +18,7 @@
 #include "host_call.h"
 #include "private.h"
 
-static int parent_pipe = -1;	/* of the child, between begin and done */
+static int parent_pipe = -1; /* of the child, between begin and done */
 
 static long read_int(int fd, int *ret_value)
 {
@@ -113,7 +113,7 @@ int daemonize_done(int error)
 		length = host_call(SYS_write, parent_pipe, &error, sizeof(error));
 	while (length == -EINTR);
 	if (length == -EPIPE) {
-		const struct timespec now = { 0, 0 };
+		const struct timespec now = {0, 0};
 
 		host_call(SYS_rt_sigtimedwait, &mask, NULL, &now, sizeof(mask));
 	}

@@ -20,16 +20,16 @@
 #include "private.h"
 
 #define SECTOR_SIZE 512
-#define BLOCK_HANDLES 1024	/* a page of them */
+#define BLOCK_HANDLES 1024 /* a page of them */
 #define BLOCK_COUNT 256
-#define FIRST_FD 1000		/* where our descriptors begin, if so many are allowed */
+#define FIRST_FD 1000 /* where our descriptors begin, if so many are allowed */
 
 /* ---- handles ---- */
 
 /* fd + 1, 0: free.  Blocks are made when needed and never given back. */
 typedef _Atomic int slot_t;
 static _Atomic(slot_t *) blocks[BLOCK_COUNT];
-static _Atomic int lowest_free;	/* a hint */
+static _Atomic int lowest_free; /* a hint */
 
 static slot_t *slot_of(int file, bool is_new)
 {
@@ -82,7 +82,7 @@ static int handle_of(int fd)
 
 int fd_move_high(int fd)
 {
-	struct rlimit limit = { .rlim_cur = 0 };
+	struct rlimit limit = {.rlim_cur = 0};
 	long moved, from = FIRST_FD;
 
 	host_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
@@ -117,8 +117,7 @@ void file_close(int file)
 	int hint = atomic_load(&lowest_free);
 
 	host_close(fd);
-	while (fd >= 0 && file < hint &&
-	       !atomic_compare_exchange_weak(&lowest_free, &hint, file))
+	while (fd >= 0 && file < hint && !atomic_compare_exchange_weak(&lowest_free, &hint, file))
 		;
 }
 
@@ -139,8 +138,8 @@ void file_forked(void)
 /* sysfs knows it of the whole disk only; a partition's folder lies in the disk's. */
 static bool device_can_discard(dev_t device)
 {
-	static const char *const forms[] = { "/sys/dev/block/%u:%u/queue/discard_max_bytes",
-					     "/sys/dev/block/%u:%u/../queue/discard_max_bytes" };
+	static const char *const forms[] = {"/sys/dev/block/%u:%u/queue/discard_max_bytes",
+					    "/sys/dev/block/%u:%u/../queue/discard_max_bytes"};
 	char path[80], text[32];
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
@@ -176,7 +175,8 @@ static bool file_can_discard(int fd, unsigned long long size)
 		}
 	}
 	/* behind the end there is nothing to lose */
-	return !host_call(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, size, 4096);
+	return !host_call(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, size,
+			  4096);
 }
 
 static int file_describe(int fd, bool is_writable, struct rumpuser_file_info *info)
@@ -273,7 +273,7 @@ static void explain(const char *path, int error, int owner)
 
 int file_open(const char *path, unsigned int flags, struct rumpuser_file_info *ret_info)
 {
-	struct rumpuser_file_info info = { .size = 0 };
+	struct rumpuser_file_info info = {.size = 0};
 	bool is_writable;
 	int fd, error;
 	KEEPS_ERRNO;

@@ -124,7 +124,7 @@ static int find_owner(int fd)
 
 int file_lock_image(int fd, int *ret_owner)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	long error = host_call(SYS_fcntl, fd, F_OFD_SETLK, &lock);
 
 	if (!error)
@@ -135,10 +135,10 @@ int file_lock_image(int fd, int *ret_owner)
 	if (error != -EAGAIN && error != -EACCES)
 		return (int)error;
 
-	lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	if (!host_call(SYS_fcntl, fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK &&
 	    lock.l_pid > 0)
-		*ret_owner = lock.l_pid;	/* a POSIX lock: the host knows whose */
+		*ret_owner = lock.l_pid; /* a POSIX lock: the host knows whose */
 	else
 		*ret_owner = find_owner(fd);
 	return -EBUSY;

@@ -20,8 +20,8 @@ int futex_wait(unsigned int *word, unsigned int value, unsigned long long until)
 		timeout = &deadline;
 	}
 	/* WAIT_BITSET and not WAIT: its timeout is a point in monotonic time */
-	return (int)host_call(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
-			      timeout, NULL, FUTEX_BITSET_MATCH_ANY);
+	return (int)host_call(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, timeout, NULL,
+			      FUTEX_BITSET_MATCH_ANY);
 }
 
 void futex_wake(unsigned int *word, int count)

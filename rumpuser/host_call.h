@@ -26,25 +26,25 @@
 /*
  * The host's numbers that only its own headers have; musl comes without those.
  */
-#define FUTEX_WAIT_PRIVATE	(0 | 128)
-#define FUTEX_WAKE_PRIVATE	(1 | 128)
+#define FUTEX_WAIT_PRIVATE (0 | 128)
+#define FUTEX_WAKE_PRIVATE (1 | 128)
 #define FUTEX_WAIT_BITSET_PRIVATE (9 | 128)
-#define FUTEX_BITSET_MATCH_ANY	0xffffffffU
+#define FUTEX_BITSET_MATCH_ANY 0xffffffffU
 #ifndef FALLOC_FL_KEEP_SIZE
-#define FALLOC_FL_KEEP_SIZE	0x01
-#define FALLOC_FL_PUNCH_HOLE	0x02
+#define FALLOC_FL_KEEP_SIZE 0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
 #endif
 #ifndef FALLOC_FL_ZERO_RANGE
-#define FALLOC_FL_ZERO_RANGE	0x10
+#define FALLOC_FL_ZERO_RANGE 0x10
 #endif
-#define BLKSSZGET		0x1268
-#define BLKDISCARD		0x1277
-#define BLKZEROOUT		0x127f
-#define BLKGETSIZE64		0x80081272
-#define ARCH_SET_GS		0x1001
+#define BLKSSZGET 0x1268
+#define BLKDISCARD 0x1277
+#define BLKZEROOUT 0x127f
+#define BLKGETSIZE64 0x80081272
+#define ARCH_SET_GS 0x1001
 
-static inline __attribute__((always_inline)) long host_call6(long nr, long a, long b, long c, long d,
-							     long e, long f)
+static inline __attribute__((always_inline)) long host_call6(long nr, long a, long b, long c,
+							     long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;

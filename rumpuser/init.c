@@ -26,9 +26,9 @@
 const struct rumpuser_upcalls *rumpuser_upcalls;
 
 static struct {
-	pid_t owner;		/* the process whose kernel it is; 0: none was made */
+	pid_t owner; /* the process whose kernel it is; 0: none was made */
 	bool is_forked;
-	bool keeps_kernel;	/* the fork() under way is daemonize_begin's */
+	bool keeps_kernel; /* the fork() under way is daemonize_begin's */
 	bool caller_shuts_down;
 } state;
 

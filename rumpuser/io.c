@@ -25,15 +25,15 @@
 #include "host_call.h"
 #include "private.h"
 
-#define POOL_MAX 8		/* workers for transfers */
-#define POOL_CALLS_MAX 512	/* more of them, while so many are in calls */
+#define POOL_MAX 8	   /* workers for transfers */
+#define POOL_CALLS_MAX 512 /* more of them, while so many are in calls */
 #define IDLE_NSEC (5 * NSEC_PER_SEC)
 
 /* Apart, so that submitters and workers do not share a cache line without need. */
 static struct {
-	_Alignas(128) _Atomic(struct rumpuser_io *) incoming;	/* newest first */
-	_Alignas(128) struct host_lock lock;			/* of ready */
-	_Atomic(struct rumpuser_io *) ready;			/* oldest first */
+	_Alignas(128) _Atomic(struct rumpuser_io *) incoming; /* newest first */
+	_Alignas(128) struct host_lock lock;		      /* of ready */
+	_Atomic(struct rumpuser_io *) ready;		      /* oldest first */
 	_Alignas(128) _Atomic int idle;
 	_Atomic unsigned int tokens;
 	_Atomic int threads;
@@ -127,7 +127,7 @@ static bool worker_sleep(void)
 			continue;
 		if (claim_sleeper(2))
 			return false;
-		until = 0;	/* the last one: sleeps for ever, or is promised a token */
+		until = 0; /* the last one: sleeps for ever, or is promised a token */
 	}
 	return true;
 }
@@ -166,7 +166,7 @@ static void finish(struct rumpuser_io *io)
 {
 	io->result = io_execute(io);
 	if (io->done)
-		io->done(io);	/* io may be gone from here on */
+		io->done(io); /* io may be gone from here on */
 }
 
 static void worker_main(void *arg)
@@ -221,7 +221,7 @@ void io_forked(void)
 
 /* ---- in the calling thread ---- */
 
-#define BIT(sig) (1ULL << ((sig) - 1))
+#define BIT(sig) (1ULL << ((sig)-1))
 
 /*
  * Workers have all signals blocked; a thread of the application has not, and
@@ -230,7 +230,7 @@ void io_forked(void)
 void io_run(struct rumpuser_io *io)
 {
 	const uint64_t mask = BIT(SIGPIPE) | BIT(SIGXFSZ);
-	const struct timespec now = { 0, 0 };
+	const struct timespec now = {0, 0};
 	uint64_t old_mask, pending = 0, taken;
 
 	/* of these, reads and syncs raise none; the two system calls are not worth it */

@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct rumpuser_iovec) == sizeof(struct iovec), "the layou
 struct transfer {
 	int fd;
 	bool is_write;
-	int flags;			/* RWF_ */
+	int flags; /* RWF_ */
 	unsigned long long offset;
 };
 
@@ -57,7 +57,7 @@ static long transfer_call(struct transfer *t, const struct rumpuser_iovec *iov, 
 static long transfer_all(struct transfer *t, const struct rumpuser_iovec *iov, unsigned int count)
 {
 	struct rumpuser_iovec rest;
-	unsigned long done = 0;		/* of iov[0] */
+	unsigned long done = 0; /* of iov[0] */
 
 	for (;;) {
 		long moved;
@@ -125,7 +125,7 @@ static long fallocate_retry(int fd, int mode, unsigned long long offset, unsigne
 
 static long do_discard(const struct rumpuser_io *io, int fd)
 {
-	unsigned long long range[2] = { io->offset, io->length };
+	unsigned long long range[2] = {io->offset, io->length};
 	long error;
 
 	if (!io->length)
@@ -144,7 +144,7 @@ static char zeroes[64 << 10];
 static long write_zeroes(const struct rumpuser_io *io, int fd)
 {
 	struct rumpuser_iovec iov[ZERO_IOVS];
-	struct transfer transfer = { .fd = fd, .is_write = true, .offset = io->offset };
+	struct transfer transfer = {.fd = fd, .is_write = true, .offset = io->offset};
 	unsigned long long left = io->length;
 
 	while (left) {
@@ -167,15 +167,15 @@ static long write_zeroes(const struct rumpuser_io *io, int fd)
 
 static long do_zero(const struct rumpuser_io *io, int fd)
 {
-	unsigned long long range[2] = { io->offset, io->length };
+	unsigned long long range[2] = {io->offset, io->length};
 	long error;
 
 	if (!io->length)
 		return 0;
-	error = is_block_device(fd) ? host_call(SYS_ioctl, fd, BLKZEROOUT, range)
-				    : fallocate_retry(fd,
-						      FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
-						      io->offset, io->length);
+	error = is_block_device(fd)
+			? host_call(SYS_ioctl, fd, BLKZEROOUT, range)
+			: fallocate_retry(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+					  io->offset, io->length);
 	if (is_unsupported(error))
 		error = write_zeroes(io, fd);
 	if (!error && io->flags & RUMPUSER_IO_FUA)

@@ -87,10 +87,10 @@ static int unnamed_file_in(const char *folder)
 
 static int memory_file(void)
 {
-	static const char *const folders[] = { "/dev/shm", "/tmp", "/var/tmp" };
+	static const char *const folders[] = {"/dev/shm", "/tmp", "/var/tmp"};
 	long fd = host_call(SYS_memfd_create, "rump-memory", MFD_CLOEXEC | MFD_EXEC);
 
-	if (fd == -EINVAL)	/* hosts before Linux 6.3 do not know MFD_EXEC */
+	if (fd == -EINVAL) /* hosts before Linux 6.3 do not know MFD_EXEC */
 		fd = host_call(SYS_memfd_create, "rump-memory", MFD_CLOEXEC);
 	if (fd >= 0 || fd == -EMFILE || fd == -ENFILE)
 		return (int)fd;
@@ -113,7 +113,7 @@ static int memory_file(void)
 static int set_size(int fd, unsigned long size)
 {
 	const uint64_t mask = 1ULL << (SIGXFSZ - 1);
-	const struct timespec now = { 0, 0 };
+	const struct timespec now = {0, 0};
 	struct rlimit limit, raised;
 	uint64_t old_mask;
 	long result;
@@ -123,7 +123,7 @@ static int set_size(int fd, unsigned long size)
 	if (result == -EFBIG && !host_call(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit)) {
 		if (!(old_mask & mask))
 			host_call(SYS_rt_sigtimedwait, &mask, NULL, &now, sizeof(mask));
-		raised = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+		raised = (struct rlimit){limit.rlim_max, limit.rlim_max};
 		if (limit.rlim_max >= size && limit.rlim_cur < size &&
 		    !host_call(SYS_prlimit64, 0, RLIMIT_FSIZE, &raised, NULL)) {
 			result = host_call(SYS_ftruncate, fd, size);
@@ -158,9 +158,10 @@ static int cannot_map(int error, unsigned long address, unsigned long length, co
 		boot_error_set("cannot map %s at %#lx: something else lies there", what, address);
 	else if (error == -ENOMEM && !host_call(SYS_prlimit64, 0, RLIMIT_AS, NULL, &limit) &&
 		 limit.rlim_cur != RLIM_INFINITY)
-		boot_error_set("cannot map %lu MiB of %s: this process may have %llu MiB of addresses "
-			       "(ulimit -v)",
-			       length >> 20, what, (unsigned long long)limit.rlim_cur >> 20);
+		boot_error_set(
+			"cannot map %lu MiB of %s: this process may have %llu MiB of addresses "
+			"(ulimit -v)",
+			length >> 20, what, (unsigned long long)limit.rlim_cur >> 20);
 	else
 		boot_error_set("cannot map %lu MiB of %s: %s", length >> 20, what,
 			       strerror(-error));

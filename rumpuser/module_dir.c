@@ -21,7 +21,7 @@
 #include "host_call.h"
 #include "private.h"
 
-static const char *const places[] = { "rump/modules", "../rumpkernel/rump/modules" };
+static const char *const places[] = {"rump/modules", "../rumpkernel/rump/modules"};
 
 /* Static, not on the stack: this may run on a kernel's. */
 static char found[PATH_MAX], tried[PATH_MAX], line[2 * PATH_MAX];
@@ -29,8 +29,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static bool is_there(const char *folder, size_t length, const char *place)
 {
-	int size = snprintf(tried, sizeof(tried), "%.*s/%s/modules.index", (int)length, folder,
-			    place);
+	int size =
+		snprintf(tried, sizeof(tried), "%.*s/%s/modules.index", (int)length, folder, place);
 
 	return size > 0 && (size_t)size < sizeof(tried) &&
 	       !host_call(SYS_faccessat, AT_FDCWD, tried, R_OK);
@@ -98,7 +98,7 @@ static void find(void)
 {
 	const void *address = places;
 	const char *mapped;
-	Dl_info info = { .dli_fname = NULL };
+	Dl_info info = {.dli_fname = NULL};
 
 	dladdr(address, &info);
 	if (info.dli_fname && look_beside(info.dli_fname, false))

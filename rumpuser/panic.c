@@ -31,7 +31,7 @@ static void abort_now(void)
 		unsigned long flags;
 		void (*restorer)(void);
 		uint64_t mask;
-	} action = { .handler = SIG_DFL };
+	} action = {.handler = SIG_DFL};
 	const uint64_t mask = 1ULL << (SIGABRT - 1);
 
 	host_call(SYS_rt_sigaction, SIGABRT, &action, NULL, sizeof(mask));
@@ -46,8 +46,8 @@ static void hang_now(void)
 	char text[96];
 	long pid = host_call(SYS_getpid), tid = host_call(SYS_gettid);
 
-	snprintf(text, sizeof(text), "rump: panic: waiting for a debugger: gdb -p %ld (thread %ld)\n",
-		 pid, tid);
+	snprintf(text, sizeof(text),
+		 "rump: panic: waiting for a debugger: gdb -p %ld (thread %ld)\n", pid, tid);
 	console_complain(text, strlen(text));
 	for (;;)
 		host_call(SYS_pause);

@@ -113,7 +113,7 @@ int signal_start(void);
 int boot_items(const struct rumpuser_boot_item **ret_items, unsigned int *ret_count);
 int boot_conf(const char *text, const char *name);
 void boot_conf_fork(void);
-void boot_conf_forked(void);	/* in parent and child */
+void boot_conf_forked(void); /* in parent and child */
 
 /* ---- module_dir.c ---- */
 const char *module_dir(void);

@@ -33,8 +33,8 @@
 #define BUS_MCEERR_AO 5
 #endif
 
-#define SIGNAL_BIT(sig) (1ULL << ((sig) - 1))
-#define ERROR_IS_WRITE 2	/* of the processor's page-fault error code */
+#define SIGNAL_BIT(sig) (1ULL << ((sig)-1))
+#define ERROR_IS_WRITE 2 /* of the processor's page-fault error code */
 /* faults of the kernel while it looks at a fault; more is a loop */
 #define DEPTH_MAX 8
 
@@ -59,14 +59,14 @@ __asm__(".pushsection .text\n"
 	".hidden rumpuser_sigreturn\n"
 	".globl rumpuser_sigreturn\n"
 	".type rumpuser_sigreturn, @function\n"
-	"nop\n"			/* unwinders look up the byte in front */
+	"nop\n" /* unwinders look up the byte in front */
 	"rumpuser_sigreturn:\n"
 	"	mov $15, %rax\n"
 	"	syscall\n"
 	".size rumpuser_sigreturn, . - rumpuser_sigreturn\n"
 	".popsection\n");
 
-static const int caught[] = { SIGSEGV, SIGBUS };
+static const int caught[] = {SIGSEGV, SIGBUS};
 #define CAUGHT_COUNT (sizeof(caught) / sizeof(caught[0]))
 
 /*
@@ -146,7 +146,7 @@ static bool is_fault(const siginfo_t *info)
 
 static void chain_default(int sig, siginfo_t *info)
 {
-	const struct host_action action = { .handler = SIG_DFL };
+	const struct host_action action = {.handler = SIG_DFL};
 
 	host_call(SYS_rt_sigaction, sig, &action, NULL, sizeof(action.mask));
 	/* a fault comes again by itself */
@@ -172,7 +172,7 @@ static void chain(int sig, siginfo_t *info, ucontext_t *context)
 		return;
 	if (action.flags & (unsigned long)SA_RESETHAND) {
 		old_mask = write_begin();
-		program.actions[index] = (struct host_action){ .handler = SIG_DFL };
+		program.actions[index] = (struct host_action){.handler = SIG_DFL};
 		write_end(old_mask);
 	}
 	mask = action.mask;
@@ -203,7 +203,7 @@ static bool is_on_alternate_stack(const ucontext_t *context)
  */
 static void alternate_stack_off(void)
 {
-	const stack_t off = { .ss_flags = SS_DISABLE };
+	const stack_t off = {.ss_flags = SS_DISABLE};
 	const uint64_t all = ~0ULL;
 	uint64_t old_mask;
 	long result = SYS_sigaltstack;
@@ -230,14 +230,13 @@ static bool kernel_took(siginfo_t *info, ucontext_t *context)
 	if (is_alternate)
 		alternate_stack_off();
 	depth++;
-	pc = rumpuser_upcalls->fault(thread_get(), (unsigned long)regs[REG_RIP],
-				     (unsigned long)info->si_addr,
-				     !!(regs[REG_ERR] & ERROR_IS_WRITE),
-				     (const unsigned long *)regs);
+	pc = rumpuser_upcalls->fault(
+		thread_get(), (unsigned long)regs[REG_RIP], (unsigned long)info->si_addr,
+		!!(regs[REG_ERR] & ERROR_IS_WRITE), (const unsigned long *)regs);
 	depth--;
 	if (pc)
 		regs[REG_RIP] = (greg_t)pc;
-	else if (is_alternate)	/* the program's handler expects to find it */
+	else if (is_alternate) /* the program's handler expects to find it */
 		host_call(SYS_sigaltstack, &context->uc_stack, NULL);
 	return pc != 0;
 }

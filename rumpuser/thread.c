@@ -39,7 +39,7 @@ void thread_set(struct rump_thread *t)
 	KEEPS_ERRNO;
 
 	self = t;
-	/* it was made in thread_init(), so only memory can be missing, and then nothing can go on */
+	/* the key exists, so only memory can be missing, and then nothing can go on */
 	if (pthread_setspecific(exit_key, t) && t)
 		abort();
 }
@@ -101,8 +101,8 @@ static void *thread_main(void *arg)
  */
 static uint64_t service_mask(void)
 {
-	static const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,
-				    32, 33, 34 };
+	static const int open[] = {SIGSEGV, SIGBUS,  SIGFPE, SIGILL, SIGTRAP,
+				   SIGSYS,  SIGABRT, 32,     33,     34};
 	uint64_t mask = ~0ULL;
 
 	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
@@ -161,7 +161,7 @@ void thread_signal(int id, int signal)
 
 unsigned int thread_host_cpus(void)
 {
-	unsigned long mask[128];	/* for 8192 CPUs; the host tells how much it filled */
+	unsigned long mask[128]; /* for 8192 CPUs; the host tells how much it filled */
 	long length = host_call(SYS_sched_getaffinity, 0, sizeof(mask), mask);
 	unsigned int count = 0;
 

@@ -7,13 +7,13 @@
 #include "rumpuser_common.h"
 
 #define READ_WRITE (RUMPUSER_OPEN_READ | RUMPUSER_OPEN_WRITE)
-#define LOCKED	   (READ_WRITE | RUMPUSER_OPEN_LOCK)
-#define SIZE	   (8 * MIB)
-#define LOOP_SET_FD	0x4c00
-#define LOOP_CLR_FD	0x4c01
+#define LOCKED (READ_WRITE | RUMPUSER_OPEN_LOCK)
+#define SIZE (8 * MIB)
+#define LOOP_SET_FD 0x4c00
+#define LOOP_CLR_FD 0x4c01
 #define LOOP_CTL_GET_FREE 0x4c82
 
-static const struct rumpuser_upcalls upcalls = { .version = RUMPUSER_VERSION };
+static const struct rumpuser_upcalls upcalls = {.version = RUMPUSER_VERSION};
 static const struct rumpuser_ops *ops;
 static char device[32];
 static int loop_fd = -1;
@@ -48,7 +48,7 @@ static const char *loop_setup(const char *path)
 static long run(enum rumpuser_io_op op, int file, unsigned long long offset,
 		unsigned long long length)
 {
-	struct rumpuser_io io = { .op = op, .file = file, .offset = offset, .length = length };
+	struct rumpuser_io io = {.op = op, .file = file, .offset = offset, .length = length};
 
 	ops->io_run(&io);
 	return io.result;
@@ -73,8 +73,8 @@ int main(void)
 	struct rumpuser_file_info info;
 	const char *missing;
 	struct rumpuser_iovec iov;
-	struct rumpuser_io io = { .op = RUMPUSER_IO_WRITE, .iov = &iov, .iov_count = 1,
-				  .flags = RUMPUSER_IO_FUA };
+	struct rumpuser_io io = {
+		.op = RUMPUSER_IO_WRITE, .iov = &iov, .iov_count = 1, .flags = RUMPUSER_IO_FUA};
 	char sector[512];
 	int file, other;
 
@@ -109,7 +109,7 @@ int main(void)
 	is(run(RUMPUSER_IO_SYNC, file, 0, 0), 0, "sync");
 
 	memset(sector, 0x77, sizeof(sector));
-	iov = (struct rumpuser_iovec){ sector, sizeof(sector) };
+	iov = (struct rumpuser_iovec){sector, sizeof(sector)};
 	io.file = file;
 	io.offset = SIZE - 512;
 	ops->io_run(&io);

@@ -2,12 +2,12 @@
 /* What a kernel starts with: components, RUMP_CONF, texts, in this order. */
 #include "rumpuser_common.h"
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
+#define CHECK(condition)                                                                      \
+	do {                                                                                  \
+		if (!(condition)) {                                                           \
 			diag("line %d: %s; %s", __LINE__, #condition, rumpuser_boot_error()); \
-			return 1; \
-		} \
+			return 1;                                                             \
+		}                                                                             \
 	} while (0)
 
 static char loaded[64];
@@ -52,7 +52,7 @@ static int all_in_order(void)
 
 	write_conf("hostname box\ndrive /dev/disk disk.img ro\n");
 	rumpuser_component_add(name);
-	memset(name, 'x', 3);	/* the library with the name is gone */
+	memset(name, 'x', 3); /* the library with the name is gone */
 	rumpuser_component_add("vfat");
 	ops = ops_of(&upcalls);
 	errno = EXDEV;

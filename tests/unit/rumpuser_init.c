@@ -8,17 +8,17 @@
 
 #include "rumpuser_common.h"
 
-static const struct rumpuser_upcalls upcalls = { .version = RUMPUSER_VERSION };
+static const struct rumpuser_upcalls upcalls = {.version = RUMPUSER_VERSION};
 
 static void test_versions(void)
 {
-	static const struct rumpuser_upcalls other = { .version = RUMPUSER_VERSION + 1 };
+	static const struct rumpuser_upcalls other = {.version = RUMPUSER_VERSION + 1};
 	const struct rumpuser_ops *ops;
 
 	is_str(rumpuser_boot_error(), "", "no error at first");
 	ok(!rumpuser_init(RUMPUSER_VERSION + 1, &upcalls), "a kernel of another version gets none");
-	is_str(rumpuser_boot_error(),
-	       "librumpuser has hypercall version 1, the kernel wants 2", "and a reason");
+	is_str(rumpuser_boot_error(), "librumpuser has hypercall version 1, the kernel wants 2",
+	       "and a reason");
 	ok(!rumpuser_init(RUMPUSER_VERSION, &other), "nor one with other upcalls");
 	ok(!rumpuser_init(RUMPUSER_VERSION, NULL), "nor one without");
 	ops = rumpuser_init(RUMPUSER_VERSION, &upcalls);
@@ -101,7 +101,7 @@ static void on_abort(int sig)
 
 static int do_panic(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 	sigset_t all;
 
 	setrlimit(RLIMIT_CORE, &none);
@@ -131,14 +131,13 @@ static int do_exit(void)
 
 static void test_ends(void)
 {
-	static const char *const how[] = { "as it is", "with a handler", "ignored", "blocked" };
+	static const char *const how[] = {"as it is", "with a handler", "ignored", "blocked"};
 	int status;
 	pid_t pid;
 
 	unsetenv("RUMP_PANIC");
 	for (abort_mode = 0; abort_mode < 4; abort_mode++)
-		is(in_child(do_panic), 1000 + SIGABRT, "panic aborts, SIGABRT %s",
-		   how[abort_mode]);
+		is(in_child(do_panic), 1000 + SIGABRT, "panic aborts, SIGABRT %s", how[abort_mode]);
 	setenv("RUMP_PANIC", "abort", 1);
 	abort_mode = 0;
 	is(in_child(do_panic), 1000 + SIGABRT, "RUMP_PANIC=abort");
@@ -271,8 +270,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	/* children before the process itself becomes a kernel's */
-	for (const char **name = (const char *[]){ "RUMP_VERBOSE", "RUMP_CONSOLE", "RUMP_PANIC",
-						   "RUMP_MODULES", NULL };
+	for (const char **name = (const char *[]){"RUMP_VERBOSE", "RUMP_CONSOLE", "RUMP_PANIC",
+						  "RUMP_MODULES", NULL};
 	     *name; name++)
 		unsetenv(*name);
 	test_ends();

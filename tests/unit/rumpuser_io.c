@@ -19,7 +19,7 @@ const char *__tsan_default_options(void)
 }
 #endif
 
-static const struct rumpuser_upcalls upcalls = { .version = RUMPUSER_VERSION };
+static const struct rumpuser_upcalls upcalls = {.version = RUMPUSER_VERSION};
 static const struct rumpuser_ops *ops;
 
 /* A request and how to wait for it. */
@@ -61,7 +61,7 @@ static bool in_this_thread;
 
 static long run(struct rumpuser_io io)
 {
-	struct request request = { .io = io };
+	struct request request = {.io = io};
 
 	if (in_this_thread) {
 		request.io.done = done;
@@ -78,17 +78,21 @@ static long run(struct rumpuser_io io)
 static long transfer(enum rumpuser_io_op op, int file, void *buffer, unsigned long length,
 		     unsigned long long offset, unsigned int flags)
 {
-	struct rumpuser_iovec iov = { buffer, length };
+	struct rumpuser_iovec iov = {buffer, length};
 
-	return run((struct rumpuser_io){ .op = op, .file = file, .iov = &iov, .iov_count = 1,
-					 .offset = offset, .flags = flags });
+	return run((struct rumpuser_io){.op = op,
+					.file = file,
+					.iov = &iov,
+					.iov_count = 1,
+					.offset = offset,
+					.flags = flags});
 }
 
 static long range(enum rumpuser_io_op op, int file, unsigned long long offset,
 		  unsigned long long length)
 {
-	return run((struct rumpuser_io){ .op = op, .file = file, .offset = offset,
-					 .length = length });
+	return run(
+		(struct rumpuser_io){.op = op, .file = file, .offset = offset, .length = length});
 }
 
 static int open_file(const char *path, unsigned int flags, struct rumpuser_file_info *info)
@@ -187,7 +191,7 @@ static void test_transfers(int file)
 {
 	struct rumpuser_iovec *iov = calloc(3000, sizeof(*iov));
 	unsigned char *to = buffer;
-	struct rumpuser_io io = { .op = RUMPUSER_IO_READ, .file = file, .iov = iov };
+	struct rumpuser_io io = {.op = RUMPUSER_IO_READ, .file = file, .iov = iov};
 
 	for (size_t i = 0; i < IMAGE; i++)
 		expected[i] = (unsigned char)(i * 7);
@@ -213,8 +217,8 @@ static void test_transfers(int file)
 	io.op = RUMPUSER_IO_WRITE;
 	io.offset = 70000;
 	io.iov_count = 2;
-	iov[0] = (struct rumpuser_iovec){ expected + 70000, 3333 };
-	iov[1] = (struct rumpuser_iovec){ expected + 73333, 6667 };
+	iov[0] = (struct rumpuser_iovec){expected + 70000, 3333};
+	iov[1] = (struct rumpuser_iovec){expected + 73333, 6667};
 	is(run(io), 0, "write");
 	check_image("it is there");
 	expected[5] = 99;
@@ -259,9 +263,12 @@ static void test_discard(int file, bool can_discard)
 	is(range(RUMPUSER_IO_ZERO, file, 600 << 10, 200 << 10), 0, "zero");
 	memset(expected + (600 << 10), 0, 200 << 10);
 	check_image("it reads as zeroes");
-	is(run((struct rumpuser_io){ .op = RUMPUSER_IO_ZERO, .file = file, .offset = 900001,
-				     .length = 3, .flags = RUMPUSER_IO_FUA }), 0,
-	   "zero odd bytes, with FUA");
+	is(run((struct rumpuser_io){.op = RUMPUSER_IO_ZERO,
+				    .file = file,
+				    .offset = 900001,
+				    .length = 3,
+				    .flags = RUMPUSER_IO_FUA}),
+	   0, "zero odd bytes, with FUA");
 	memset(expected + 900001, 0, 3);
 	check_image("only those");
 	is(range(RUMPUSER_IO_ZERO, file, 0, 0), 0, "zero nothing");
@@ -285,35 +292,41 @@ static void test_calls(void)
 		.info = &info,
 	});
 	ok(folder >= 0 && S_ISDIR(info.mode), "open as a request");
-	is(run((struct rumpuser_io){ .op = RUMPUSER_IO_OPEN, .path = "/nonexistent" }), -ENOENT,
+	is(run((struct rumpuser_io){.op = RUMPUSER_IO_OPEN, .path = "/nonexistent"}), -ENOENT,
 	   "and its failure");
-	is(run((struct rumpuser_io){ .op = RUMPUSER_IO_CALL, .call_nr = SYS_mkdirat,
-				     .call_handles = 1,
-				     .call_args = { (unsigned long)folder, (unsigned long)"sub",
-						    0700 } }), 0, "a call with a handle");
+	is(run((struct rumpuser_io){
+		   .op = RUMPUSER_IO_CALL,
+		   .call_nr = SYS_mkdirat,
+		   .call_handles = 1,
+		   .call_args = {(unsigned long)folder, (unsigned long)"sub", 0700}}),
+	   0, "a call with a handle");
 	ok(!stat(temp_path("sub"), &status) && S_ISDIR(status.st_mode), "is done");
 	rmdir(temp_path("sub"));
-	file = run((struct rumpuser_io){
-		.op = RUMPUSER_IO_CALL, .call_nr = SYS_openat, .call_handles = 1,
-		.flags = RUMPUSER_IO_NEW_HANDLE,
-		.call_args = { (unsigned long)folder, (unsigned long)"made", O_CREAT | O_RDWR,
-			       0600 } });
+	file = run((struct rumpuser_io){.op = RUMPUSER_IO_CALL,
+					.call_nr = SYS_openat,
+					.call_handles = 1,
+					.flags = RUMPUSER_IO_NEW_HANDLE,
+					.call_args = {(unsigned long)folder, (unsigned long)"made",
+						      O_CREAT | O_RDWR, 0600}});
 	ok(file >= 0, "a call that makes a handle");
 	is(transfer(RUMPUSER_IO_WRITE, (int)file, "hello", 5, 0, 0), 0, "write to it");
-	is(run((struct rumpuser_io){ .op = RUMPUSER_IO_CALL, .call_nr = SYS_read,
-				     .call_handles = 1,
-				     .call_args = { (unsigned long)file, (unsigned long)text,
-						    sizeof(text) } }), 5,
-	   "a call gives what the host gives");
+	is(run((struct rumpuser_io){
+		   .op = RUMPUSER_IO_CALL,
+		   .call_nr = SYS_read,
+		   .call_handles = 1,
+		   .call_args = {(unsigned long)file, (unsigned long)text, sizeof(text)}}),
+	   5, "a call gives what the host gives");
 	is_str(text, "hello", "and does what it should");
-	is(run((struct rumpuser_io){ .op = RUMPUSER_IO_CALL, .call_nr = SYS_read,
-				     .call_handles = 1, .call_args = { (unsigned long)-100 } }),
+	is(run((struct rumpuser_io){.op = RUMPUSER_IO_CALL,
+				    .call_nr = SYS_read,
+				    .call_handles = 1,
+				    .call_args = {(unsigned long)-100}}),
 	   -EBADF, "a handle that is none");
-	is(run((struct rumpuser_io){ .op = RUMPUSER_IO_CLOSE, .file = (int)file }), 0, "close");
+	is(run((struct rumpuser_io){.op = RUMPUSER_IO_CLOSE, .file = (int)file}), 0, "close");
 	is(range(RUMPUSER_IO_SYNC, (int)file, 0, 0), -EBADF, "closed it is");
 	unlink(temp_path("made"));
-	run((struct rumpuser_io){ .op = RUMPUSER_IO_CLOSE, .file = (int)folder });
-	is(run((struct rumpuser_io){ .op = (enum rumpuser_io_op)99, .file = (int)folder }), -EBADF,
+	run((struct rumpuser_io){.op = RUMPUSER_IO_CLOSE, .file = (int)folder});
+	is(run((struct rumpuser_io){.op = (enum rumpuser_io_op)99, .file = (int)folder}), -EBADF,
 	   "an unknown request with a bad handle");
 }
 
@@ -335,7 +348,7 @@ static void test_requests(void)
 
 static int writes_into_a_closed_pipe(void)
 {
-	struct rumpuser_io io = { .op = RUMPUSER_IO_CALL, .call_nr = SYS_write, .call_handles = 1 };
+	struct rumpuser_io io = {.op = RUMPUSER_IO_CALL, .call_nr = SYS_write, .call_handles = 1};
 	int fds[2], file;
 	char path[64];
 	sigset_t mask, pending;
@@ -349,7 +362,7 @@ static int writes_into_a_closed_pipe(void)
 	io.call_args[0] = (unsigned long)file;
 	io.call_args[1] = (unsigned long)"x";
 	io.call_args[2] = 1;
-	ops->io_run(&io);	/* the default action would end us */
+	ops->io_run(&io); /* the default action would end us */
 	if (io.result != -EPIPE)
 		return 2;
 
@@ -367,10 +380,10 @@ static int writes_into_a_closed_pipe(void)
 
 static int writes_over_the_limit(void)
 {
-	const struct rlimit limit = { 4096, 4096 };
-	struct rumpuser_iovec iov = { buffer, 4096 };
-	struct rumpuser_io io = { .op = RUMPUSER_IO_WRITE, .iov = &iov, .iov_count = 1,
-				  .offset = 8192 };
+	const struct rlimit limit = {4096, 4096};
+	struct rumpuser_iovec iov = {buffer, 4096};
+	struct rumpuser_io io = {
+		.op = RUMPUSER_IO_WRITE, .iov = &iov, .iov_count = 1, .offset = 8192};
 
 	io.file = ops->file_open(temp_path("image"), READ_WRITE, NULL);
 	setrlimit(RLIMIT_FSIZE, &limit);
@@ -423,10 +436,13 @@ static void test_many(void)
 	for (int round = 0; round < 4; round++) {
 		finished = 0;
 		for (int i = 0; i < MANY; i++) {
-			iov[i] = (struct rumpuser_iovec){ bytes + i * 512, 512 };
-			requests[i] = (struct rumpuser_io){
-				.op = RUMPUSER_IO_READ, .file = file, .iov = &iov[i],
-				.iov_count = 1, .offset = (unsigned)i % 2048 * 512, .done = count };
+			iov[i] = (struct rumpuser_iovec){bytes + i * 512, 512};
+			requests[i] = (struct rumpuser_io){.op = RUMPUSER_IO_READ,
+							   .file = file,
+							   .iov = &iov[i],
+							   .iov_count = 1,
+							   .offset = (unsigned)i % 2048 * 512,
+							   .done = count};
 			ops->io_submit(&requests[i]);
 		}
 		for (int i = 0; i < 20000 && finished < MANY; i++) {
@@ -465,13 +481,14 @@ static void test_blocked_calls(void)
 	file = open_file(path, RUMPUSER_OPEN_READ, NULL);
 	for (int i = 0; i < BLOCKERS; i++) {
 		blockers[i].io = (struct rumpuser_io){
-			.op = RUMPUSER_IO_CALL, .call_nr = SYS_read, .call_handles = 1,
-			.call_args = { (unsigned long)file, (unsigned long)&byte[i], 1 } };
+			.op = RUMPUSER_IO_CALL,
+			.call_nr = SYS_read,
+			.call_handles = 1,
+			.call_args = {(unsigned long)file, (unsigned long)&byte[i], 1}};
 		submit(&blockers[i]);
 	}
 	for (int i = 0; i < 100; i++) {
-		request = (struct request){ .io = { .op = RUMPUSER_IO_CALL,
-						    .call_nr = SYS_getppid } };
+		request = (struct request){.io = {.op = RUMPUSER_IO_CALL, .call_nr = SYS_getppid}};
 		submit(&request);
 		good += wait_for(&request) == getppid();
 	}
@@ -491,7 +508,7 @@ static void test_blocked_calls(void)
 	sleep(6);
 	good = thread_count();
 	ok(good == 1 || good == 2, "idle threads have ended: %d", good);
-	request = (struct request){ .io = { .op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid } };
+	request = (struct request){.io = {.op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid}};
 	submit(&request);
 	is(wait_for(&request), getpid(), "the one that is left works");
 }
@@ -515,7 +532,8 @@ static void test_handles(void)
 	ok(made > 500 && distinct, "%d handles", made);
 	for (int i = 0; i < made; i += 2)
 		ops->file_close(files[i]);
-	is(ops->file_open("/", RUMPUSER_OPEN_PATH, NULL), files[0], "the lowest free is used again");
+	is(ops->file_open("/", RUMPUSER_OPEN_PATH, NULL), files[0],
+	   "the lowest free is used again");
 	ops->file_close(files[0]);
 	for (int i = 1; i < made; i += 2)
 		ops->file_close(files[i]);

@@ -6,13 +6,13 @@
 #include "rumpuser_common.h"
 
 #define READ_WRITE (RUMPUSER_OPEN_READ | RUMPUSER_OPEN_WRITE)
-#define LOCKED	   (READ_WRITE | RUMPUSER_OPEN_LOCK)
+#define LOCKED (READ_WRITE | RUMPUSER_OPEN_LOCK)
 
 static void forked(void)
 {
 }
 
-static const struct rumpuser_upcalls upcalls = { .version = RUMPUSER_VERSION, .forked = forked };
+static const struct rumpuser_upcalls upcalls = {.version = RUMPUSER_VERSION, .forked = forked};
 static const struct rumpuser_ops *ops;
 static char image[128];
 static char reason[1024];
@@ -49,7 +49,7 @@ static void holder_end(pid_t pid)
 
 static void test_two_processes(void)
 {
-	struct rumpuser_file_info info = { .lock_owner = -1 };
+	struct rumpuser_file_info info = {.lock_owner = -1};
 	int result, file;
 	pid_t holder = holder_start(&result);
 
@@ -90,14 +90,15 @@ static void test_one_process(void)
 	/* what would drop a lock of fcntl(F_SETLK) */
 	fd = open(image, O_RDWR);
 	close(fd);
-	is(ops->file_open(image, LOCKED, NULL), -EBUSY, "an unrelated close does not drop the lock");
+	is(ops->file_open(image, LOCKED, NULL), -EBUSY,
+	   "an unrelated close does not drop the lock");
 	ops->file_close(first);
 }
 
 static void test_other_programs(void)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 100, .l_len = 1 };
-	struct rumpuser_file_info info = { .lock_owner = -1 };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 100, .l_len = 1};
+	struct rumpuser_file_info info = {.lock_owner = -1};
 	pid_t pid;
 	int fds[2];
 	char byte;

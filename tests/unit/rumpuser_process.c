@@ -6,12 +6,12 @@
 
 #include "rumpuser_common.h"
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
+#define CHECK(condition)                                           \
+	do {                                                       \
+		if (!(condition)) {                                \
 			diag("line %d: %s", __LINE__, #condition); \
-			return 1; \
-		} \
+			return 1;                                  \
+		}                                                  \
 	} while (0)
 
 struct rump_thread {
@@ -21,7 +21,7 @@ struct rump_thread {
 static const struct rumpuser_ops *ops;
 static struct rump_thread self;
 static int forked_calls, exit_calls;
-static int report = -1;		/* shutdown() and atexit handlers write a letter here */
+static int report = -1; /* shutdown() and atexit handlers write a letter here */
 
 static void tell(const char *letter)
 {
@@ -91,7 +91,7 @@ static void *fork_in_thread(void *arg)
 
 static int fork_tells(void)
 {
-	struct rumpuser_io io = { .op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid };
+	struct rumpuser_io io = {.op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid};
 	void *result;
 	pthread_t thread;
 	int file;
@@ -150,7 +150,7 @@ static volatile bool stop;
 static void *keep_busy(void *arg)
 {
 	while (!stop) {
-		struct rumpuser_io io = { .op = RUMPUSER_IO_CALL, .call_nr = SYS_getppid };
+		struct rumpuser_io io = {.op = RUMPUSER_IO_CALL, .call_nr = SYS_getppid};
 
 		ops->boot_conf("mkdir /a\n", "text");
 		ops->io_run(&io);
@@ -170,7 +170,7 @@ static int fork_never_hangs(void)
 	struct {
 		struct rumpuser_io io;
 		int is_done;
-	} request = { .io = { .op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid, .done = nothing } };
+	} request = {.io = {.op = RUMPUSER_IO_CALL, .call_nr = SYS_getpid, .done = nothing}};
 	pthread_t threads[2];
 
 	ops = ops_of(&upcalls);
@@ -351,7 +351,7 @@ static int daemon_exits(void)
 
 static int daemon_dies(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 
 	setrlimit(RLIMIT_CORE, &none);
 	ops = ops_of(&upcalls);

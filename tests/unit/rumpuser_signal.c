@@ -13,22 +13,22 @@
 
 #include "rumpuser_common.h"
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
+#define CHECK(condition)                                           \
+	do {                                                       \
+		if (!(condition)) {                                \
 			diag("line %d: %s", __LINE__, #condition); \
-			return 1; \
-		} \
+			return 1;                                  \
+		}                                                  \
 	} while (0)
 
 #define WINDOW_PAGES 16
 #define PAGE 4096UL
 
 static const struct rumpuser_ops *ops;
-static volatile char *window;		/* the kernel's */
-static volatile char *nothing;		/* nobody's: not mapped */
-static char seen_byte;			/* emulators leave out a read that nobody uses */
-static char *small_stack;		/* an alternate stack */
+static volatile char *window;  /* the kernel's */
+static volatile char *nothing; /* nobody's: not mapped */
+static char seen_byte;	       /* emulators leave out a read that nobody uses */
+static char *small_stack;      /* an alternate stack */
 
 /* ---- the kernel ---- */
 
@@ -37,7 +37,7 @@ static struct {
 	struct rump_thread *thread;
 	unsigned long pc, address, sp;
 	unsigned int is_write;
-	bool skips;			/* go on behind the access instead of trying again */
+	bool skips; /* go on behind the access instead of trying again */
 	bool faults_itself;
 	bool raises;
 } kernel;
@@ -94,11 +94,11 @@ static unsigned long fault(struct rump_thread *t, unsigned long pc, unsigned lon
 	return pc;
 }
 
-static const struct rumpuser_upcalls upcalls = { .version = RUMPUSER_VERSION, .fault = fault };
+static const struct rumpuser_upcalls upcalls = {.version = RUMPUSER_VERSION, .fault = fault};
 
 static int start(void)
 {
-	const struct rlimit none = { 0, 0 };
+	const struct rlimit none = {0, 0};
 	struct rumpuser_memory memory;
 
 	setrlimit(RLIMIT_CORE, &none);
@@ -120,7 +120,8 @@ static int kernel_takes(void)
 	CHECK(errno == EXDEV);
 	CHECK(kernel.calls == 1 && !kernel.thread && !kernel.is_write);
 	CHECK(kernel.address == (unsigned long)window + 3);
-	CHECK(kernel.pc > (unsigned long)kernel_takes && kernel.pc < (unsigned long)kernel_takes + 4096);
+	CHECK(kernel.pc > (unsigned long)kernel_takes &&
+	      kernel.pc < (unsigned long)kernel_takes + 4096);
 	ops->set_thread(self);
 	window[PAGE] = 5;
 	ops->set_thread(NULL);
@@ -166,8 +167,8 @@ static void on_usr1(int sig)
  */
 static int kernel_leaves_the_alternate_stack(void)
 {
-	stack_t stack = { .ss_sp = small_stack, .ss_size = 64 << 10 }, now;
-	struct sigaction action = { .sa_handler = on_usr1, .sa_flags = SA_ONSTACK };
+	stack_t stack = {.ss_sp = small_stack, .ss_size = 64 << 10}, now;
+	struct sigaction action = {.sa_handler = on_usr1, .sa_flags = SA_ONSTACK};
 
 	CHECK(!start());
 	CHECK(!sigaltstack(&stack, NULL));
@@ -266,7 +267,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 
 static void install(int (*set)(int, const struct sigaction *, struct sigaction *), int flags)
 {
-	struct sigaction action = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | flags };
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | flags};
 
 	sigemptyset(&action.sa_mask);
 	sigaddset(&action.sa_mask, SIGUSR2);
@@ -321,7 +322,7 @@ static int handler_with_nodefer(void)
 
 static int handler_on_alternate_stack(void)
 {
-	stack_t stack = { .ss_sp = small_stack, .ss_size = 64 << 10 };
+	stack_t stack = {.ss_sp = small_stack, .ss_size = 64 << 10};
 
 	CHECK(!sigaltstack(&stack, NULL));
 	CHECK(!start());
@@ -361,7 +362,7 @@ static void repair(int sig, siginfo_t *info, void *context)
 
 static int handler_changes_the_context(void)
 {
-	struct sigaction action = { .sa_sigaction = repair, .sa_flags = SA_SIGINFO };
+	struct sigaction action = {.sa_sigaction = repair, .sa_flags = SA_SIGINFO};
 	sigset_t mask;
 
 	CHECK(!start());
@@ -388,7 +389,7 @@ static void old_style(int sig)
 
 static int sigaction_reads_back(void)
 {
-	struct sigaction action = { .sa_handler = old_style, .sa_flags = SA_RESTART }, old;
+	struct sigaction action = {.sa_handler = old_style, .sa_flags = SA_RESTART}, old;
 
 	sigemptyset(&action.sa_mask);
 	sigaddset(&action.sa_mask, SIGHUP);
@@ -412,8 +413,8 @@ static volatile int stop;
 
 static void *change(void *arg)
 {
-	struct sigaction one = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
-	struct sigaction two = { .sa_handler = old_style };
+	struct sigaction one = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+	struct sigaction two = {.sa_handler = old_style};
 
 	while (!stop) {
 		rumpuser_sigaction(SIGSEGV, &one, NULL);
@@ -465,31 +466,31 @@ int main(void)
 		int want;
 		const char *name;
 	} cases[] = {
-		{ kernel_takes, 0, "the kernel takes its faults, with thread, pc, address, kind" },
-		{ kernel_faults_itself, 0, "and may fault meanwhile" },
-		{ kernel_leaves_the_alternate_stack, 0, "and leave an alternate stack" },
-		{ kernel_takes_from_many_threads, 0, "of many threads at once" },
-		{ default_action, 1000 + SIGSEGV, "SIG_DFL: a fault ends the process" },
-		{ default_action_of_kill, 1000 + SIGBUS, "SIG_DFL: raise does" },
-		{ kill_from_outside, 1000 + SIGSEGV, "SIG_DFL: kill does" },
-		{ ignored_fault, 1000 + SIGSEGV, "SIG_IGN: a fault ends the process all the same" },
-		{ ignored_kill, 33, "SIG_IGN: raise is ignored" },
-		{ handler_from_before, 0, "a handler installed before boot" },
-		{ handler_from_after, 0, "a handler installed after boot" },
-		{ handler_with_nodefer, 0, "SA_NODEFER" },
-		{ handler_on_alternate_stack, 0, "SA_ONSTACK" },
-		{ handler_once, 1000 + SIGSEGV, "SA_RESETHAND" },
-		{ handler_changes_the_context, 0, "the context is the real one" },
-		{ sigaction_reads_back, 0, "sigaction gives back what it got" },
-		{ handler_changes_under_way, 0, "the action is never seen half" },
-		{ child_without_kernel, 40, "a child of fork has the program's actions only" },
+		{kernel_takes, 0, "the kernel takes its faults, with thread, pc, address, kind"},
+		{kernel_faults_itself, 0, "and may fault meanwhile"},
+		{kernel_leaves_the_alternate_stack, 0, "and leave an alternate stack"},
+		{kernel_takes_from_many_threads, 0, "of many threads at once"},
+		{default_action, 1000 + SIGSEGV, "SIG_DFL: a fault ends the process"},
+		{default_action_of_kill, 1000 + SIGBUS, "SIG_DFL: raise does"},
+		{kill_from_outside, 1000 + SIGSEGV, "SIG_DFL: kill does"},
+		{ignored_fault, 1000 + SIGSEGV, "SIG_IGN: a fault ends the process all the same"},
+		{ignored_kill, 33, "SIG_IGN: raise is ignored"},
+		{handler_from_before, 0, "a handler installed before boot"},
+		{handler_from_after, 0, "a handler installed after boot"},
+		{handler_with_nodefer, 0, "SA_NODEFER"},
+		{handler_on_alternate_stack, 0, "SA_ONSTACK"},
+		{handler_once, 1000 + SIGSEGV, "SA_RESETHAND"},
+		{handler_changes_the_context, 0, "the context is the real one"},
+		{sigaction_reads_back, 0, "sigaction gives back what it got"},
+		{handler_changes_under_way, 0, "the action is never seen half"},
+		{child_without_kernel, 40, "a child of fork has the program's actions only"},
 	};
 
 #if defined(__SANITIZE_THREAD__)
 	skip_all("the thread sanitizer keeps the kernel's addresses for itself");
 #endif
-	small_stack = mmap(NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-			   0);
+	small_stack =
+		mmap(NULL, 64 << 10, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		/* sanitizers and debuggers may have actions of their own */
 		signal(SIGSEGV, SIG_DFL);

@@ -147,8 +147,8 @@ static void service(void *arg)
 
 static void test_create(void)
 {
-	const int blocked[] = { SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGPIPE, SIGXFSZ, SIGUSR1, 40 };
-	const int open[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, 33 };
+	const int blocked[] = {SIGINT, SIGTERM, SIGCHLD, SIGALRM, SIGPIPE, SIGXFSZ, SIGUSR1, 40};
+	const int open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, 33};
 	sigset_t before, after;
 	int good = 0;
 
@@ -206,7 +206,7 @@ static void *interrupted_sleeper(void *arg)
 
 static void test_futex(void)
 {
-	struct sigaction action = { .sa_handler = on_signal };
+	struct sigaction action = {.sa_handler = on_signal};
 	unsigned long long start, end;
 	pthread_t threads[8];
 
