@@ -11,6 +11,7 @@ setup_file() {
 	[[ $output == *"Library soname: [librump.so.0]"* ]]
 	[ "$(grep -c NEEDED <<<"$output")" = 1 ]
 	[[ $output == *"Shared library: [librumpuser.so.0]"* ]]
+	[[ $output == *"runpath: [\$ORIGIN]"* ]]
 }
 
 @test "it asks for two symbols, both librumpuser's" {

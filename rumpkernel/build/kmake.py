@@ -61,6 +61,8 @@ class Make:
             # the same bytes from the same input
             KBUILD_BUILD_TIMESTAMP="@0", KBUILD_BUILD_USER="rump", KBUILD_BUILD_HOST="rump",
             KBUILD_BUILD_VERSION="1",
+            # ld's: the image finds librumpuser.so.0 beside itself, wherever they are put
+            LD_RUN_PATH="$ORIGIN",
         )
         kept.setdefault("CCACHE_BASEDIR", self.work)
         kept.setdefault("CCACHE_NOHASHDIR", "1")
