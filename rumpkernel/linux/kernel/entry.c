@@ -293,7 +293,9 @@ static bool run_own_io(struct rump_thread *thread)
 	llist_for_each_entry_safe(io, next, list, node) {
 		struct rump_vcpu *v = &rump_vcpus[io->cpu];
 
+		thread->runs_io = true;
 		thread->user->io_run(&io->host);	/* its done() sets RUMP_IRQ_IO */
+		thread->runs_io = false;
 		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
 			vcpu_run(v, thread);
 	}

@@ -17,10 +17,15 @@
 static void host_done(struct rumpuser_io *host)
 {
 	struct rump_io *io = container_of(host, struct rump_io, host);
-	unsigned int cpu = io->cpu;
+	struct rump_thread *thread = rump_user->get_thread();
+	struct rump_vcpu *v = &rump_vcpus[io->cpu];
 
-	llist_add(&io->node, &rump_vcpus[cpu].io_done);
-	rump_raise(cpu, RUMP_IRQ_IO, rump_user);
+	llist_add(&io->node, &v->io_done);
+	/* run_own_io() takes the vCPU next: to wake another thread for it costs far more */
+	if (thread && thread->runs_io)
+		__atomic_fetch_or(&v->p.pending, RUMP_IRQ_IO, __ATOMIC_SEQ_CST);
+	else
+		rump_raise(v->p.cpu, RUMP_IRQ_IO, rump_user);
 }
 
 void rump_io_irq(void)

@@ -52,6 +52,7 @@ struct rump_thread {
 	bool is_service;
 	bool is_scheduled;		/* between rump_schedule() and rump_unschedule() */
 	bool holds_vcpu;
+	bool runs_io;			/* in io_run(): sees to the end itself */
 	bool attach_implicit;		/* the lwp to be made is implicit */
 	u32 id;				/* index + 1 */
 	int host_tid;
