@@ -192,6 +192,11 @@ void boot_shutdown(void)
 	self.inside--;
 }
 
+bool boot_has_ended(void)
+{
+	return __atomic_load_n(&has_shut_down, __ATOMIC_ACQUIRE);
+}
+
 void boot_interrupt(int tid)
 {
 	if (interrupt_thread && boot_is_ready())

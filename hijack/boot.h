@@ -35,6 +35,9 @@ static inline bool boot_is_ready(void)
 /* The process ends: sync and unmount. Nothing in the child of a fork. [blocks] */
 void boot_shutdown(void);
 
+/* Whether boot_shutdown() has begun. */
+bool boot_has_ended(void);
+
 /* rump_pub_interrupt(). Async-signal-safe. */
 void boot_interrupt(int tid);
 

@@ -75,6 +75,13 @@ long install_fd(struct call *call, int rump_fd, bool is_cloexec);
 /* Whether the call asks for close-on-exec. */
 bool wants_cloexec(struct call *call);
 
+/*
+ * A rump descriptor of the kernel's /proc, AT_FDCWD if there is none; for openat and
+ * readlinkat with rump_proc_path(), which writes the path for it.
+ */
+int rump_proc(struct call *call);
+char *rump_proc_path(char *to, int proc, const char *rest);
+
 /* The working directory of the process is in the rump kernel; its `outside`. */
 extern const char *cwd_outside;
 

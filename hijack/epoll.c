@@ -54,10 +54,6 @@ static int make_companion(struct call *call, int set)
 
 	if (companion >= 0)
 		return companion;
-	/* only what is an epoll descriptor may get one */
-	result = host(SYS_epoll_ctl, set, EPOLL_CTL_ADD, kick(), &event);
-	if (is_error(result) && result != -EEXIST)
-		return result;
 	if (fdtable_reserve(set))
 		return -EMFILE;
 	companion = rump(call, SYS_epoll_create1, EPOLL_CLOEXEC);
@@ -65,10 +61,17 @@ static int make_companion(struct call *call, int set)
 		return companion;
 	other = fdtable_set_companion(set, companion);
 	if (other >= 0) {
-		/* two threads were first: all that was added to one is lost, so keep it */
+		/* another thread was faster, and may have added to its own already */
 		fdtable_set_companion(set, other);
 		rump(call, SYS_close, companion);
-		companion = other;
+		return other;
+	}
+	/* whoever wakes up by this finds the companion; only an epoll descriptor takes it */
+	result = host(SYS_epoll_ctl, set, EPOLL_CTL_ADD, kick(), &event);
+	if (is_error(result) && result != -EEXIST) {
+		fdtable_set_companion(set, -1);
+		rump(call, SYS_close, companion);
+		return result;
 	}
 	return companion;
 }

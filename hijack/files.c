@@ -113,8 +113,12 @@ long handle_readlink(struct call *call)
 	/* a descriptor of ours by its number: its path as it is outside */
 	if (size > 0 && (const char *)resolved.args[at] != path &&
 	    is_proc_link((const char *)resolved.args[at], "fd/")) {
+		int proc = rump_proc(call);
+		const char *link = (const char *)resolved.args[at];
+
 		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
-		result = buffer ? rump(call, SYS_readlink, resolved.args[at], buffer,
+		result = buffer ? rump(call, SYS_readlinkat, proc,
+				       proc == AT_FDCWD ? link : link + strlen("/proc/"), buffer,
 				       ROUTE_PATH_MAX - 1) :
 				  -ENOMEM;
 		if (result > 0) {

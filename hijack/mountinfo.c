@@ -3,7 +3,7 @@
  * mountinfo.c - mount tables that show the rump kernel's mounts beside the host's.
  *
  * df, findmnt and friends read /proc/self/mountinfo to learn what a path is on.  The
- * rump kernel's own table (its /proc must be mounted) is added to the host's, each
+ * rump kernel's own table is added to the host's, each
  * mount point below the first path= prefix, device numbers marked as stat() shows
  * them, ids out of the host's range.  A blanket prefix adds nothing: what is
  * mounted there is seen by statfs().
@@ -18,15 +18,15 @@
 #define TABLE_MAX (256 * 1024)
 #define ID_BASE	  1000000
 
-/* file: of the rump kernel's /proc; at: which field is the mount point */
+/* file: in the rump kernel's /proc */
 static const struct view {
 	const char *path, *file;
 	int is_mountinfo;
 } views[] = {
-	{ "/proc/self/mountinfo", "/proc/self/mountinfo", 1 },
-	{ "/proc/self/mounts", "/proc/self/mounts", 0 },
-	{ "/proc/mounts", "/proc/self/mounts", 0 },
-	{ "/etc/mtab", "/proc/self/mounts", 0 },
+	{ "/proc/self/mountinfo", "self/mountinfo", 1 },
+	{ "/proc/self/mounts", "self/mounts", 0 },
+	{ "/proc/mounts", "self/mounts", 0 },
+	{ "/etc/mtab", "self/mounts", 0 },
 };
 
 static const struct view *view_of(const char *path)
@@ -96,8 +96,12 @@ static char *put_line(char *to, const char *line, const char *end, int is_mounti
 
 static long read_rump(struct call *call, const char *file, char *to, long size)
 {
-	long fd = rump(call, SYS_openat, AT_FDCWD, file, O_RDONLY), used = 0, n = 0;
+	char path[40];
+	int proc = rump_proc(call);
+	long fd, used = 0, n = 0;
 
+	rump_proc_path(path, proc, file);
+	fd = rump(call, SYS_openat, proc, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	while (used < size && (n = rump(call, SYS_read, fd, to + used, size - used)) > 0)

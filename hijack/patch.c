@@ -127,16 +127,16 @@ static void patch(unsigned char *mov, unsigned int nr)
 
 static bool is_site(const unsigned char *mov, unsigned long nr)
 {
-	unsigned int number;
 	long distance = mov - (const unsigned char *)trap_stubs;
+	unsigned char bytes[6];
+	unsigned int number;
 
 	/* the page in front of the instruction's may not be mapped */
-	if ((((unsigned long)mov - 1) ^ ((unsigned long)mov + 6)) & ~(PAGE - 1) ||
-	    nr >= HIJACK_NR_MAX || needs_trap(nr))
+	if (nr >= HIJACK_NR_MAX || needs_trap(nr) || user_copy(bytes, mov - 1, sizeof(bytes)))
 		return false;
-	memcpy(&number, mov + 1, 4);
+	memcpy(&number, bytes + 2, 4);
 	/* a REX prefix in front would make it another instruction */
-	if (mov[0] != 0xb8 || number != nr || (mov[-1] & 0xf0) == 0x40)
+	if (bytes[1] != 0xb8 || number != nr || (bytes[0] & 0xf0) == 0x40)
 		return false;
 	if (has_threads && ((unsigned long)mov & 7) > 3)
 		return false;

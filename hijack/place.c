@@ -8,6 +8,7 @@
  * directory alone, without a system call.
  */
 #include <fcntl.h>
+#include <sys/mount.h>
 
 #include "dispatch.h"
 #include "fdtable.h"
@@ -49,19 +50,54 @@ static bool find_by_number(const char *path, char *buffer, struct place *ret)
 	return true;
 }
 
+/*
+ * An image that is mounted on the root need not have a /proc: a procfs that is mounted
+ * nowhere tells the same.
+ */
+int rump_proc(struct call *call)
+{
+	static int proc = -1;
+	int fd = __atomic_load_n(&proc, __ATOMIC_ACQUIRE), none = -1, context;
+
+	if (fd != -1)
+		return fd;
+	fd = AT_FDCWD;
+	context = rump(call, SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+	if (context >= 0) {
+		if (!rump(call, SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) {
+			fd = rump(call, SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+			if (fd < 0)
+				fd = AT_FDCWD;
+		}
+		rump(call, SYS_close, context);
+	}
+	if (__atomic_compare_exchange_n(&proc, &none, fd, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return fd;
+	if (fd != AT_FDCWD)
+		rump(call, SYS_close, fd);
+	return none;
+}
+
+char *rump_proc_path(char *to, int proc, const char *rest)
+{
+	return put_text(put_text(to, proc == AT_FDCWD ? "/proc/" : ""), rest);
+}
+
 /* The path of a directory on the side it is on. */
 static int directory_path(struct call *call, enum route_side side, int fd, char *buffer)
 {
 	char link[40];
 	long length;
+	int proc;
 
 	if (fd == AT_FDCWD) {
 		length = side == ROUTE_RUMP ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) :
 					      host(SYS_getcwd, buffer, ROUTE_PATH_MAX);
 	} else {
-		put_decimal(put_text(link, "/proc/self/fd/"), fd);
+		proc = side == ROUTE_RUMP ? rump_proc(call) : AT_FDCWD;
+		put_decimal(rump_proc_path(link, proc, "self/fd/"), fd);
 		length = side == ROUTE_RUMP ?
-				 rump(call, SYS_readlink, link, buffer, ROUTE_PATH_MAX - 1) :
+				 rump(call, SYS_readlinkat, proc, link, buffer, ROUTE_PATH_MAX - 1) :
 				 host(SYS_readlink, link, buffer, ROUTE_PATH_MAX - 1);
 		if (length >= 0)
 			buffer[length] = '\0';

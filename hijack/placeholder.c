@@ -102,3 +102,11 @@ int placeholder_make(bool is_cloexec)
 	}
 	return fd;
 }
+
+void rumphijack_private_fd(int fd, int is_private)
+{
+	if (is_private && !fdtable_reserve(fd))
+		fdtable_set(fd, FDTABLE_PRIVATE);
+	else if (!is_private && fdtable_get(fd) == FDTABLE_PRIVATE)
+		fdtable_set(fd, FDTABLE_HOST);
+}

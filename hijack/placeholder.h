@@ -20,4 +20,11 @@ int placeholder_make(bool is_cloexec);
  */
 int private_fd(int fd);
 
+/*
+ * For librumpuser, whose own threads call the host where we do not see it: a descriptor
+ * is the kernel's from now on, or no more.  Async-signal-safe.  It refers to this as a
+ * weak symbol: programs that are not hijacked have none.
+ */
+__attribute__((visibility("default"))) void rumphijack_private_fd(int fd, int is_private);
+
 #endif

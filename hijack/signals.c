@@ -165,14 +165,16 @@ static void die_of(int signal, siginfo_t *info)
 	host(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
 }
 
+/* Who sends it again does not want to wait for a sync. */
 static void fatal_entry(int signal, siginfo_t *info, void *context)
 {
 	(void)context;
-	if (self.inside) {
+	if (self.inside && !(self.deferred & SIGNAL_BIT(signal)) && !boot_has_ended()) {
 		defer(signal, info);
 		return;
 	}
-	boot_shutdown();
+	if (!self.inside)
+		boot_shutdown();
 	die_of(signal, info);
 }
 

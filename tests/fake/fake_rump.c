@@ -364,6 +364,15 @@ EXPORT long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, l
 		if (!strncmp((char *)a1, "/proc/self/fd/", 14))
 			return do_fd_link(a);
 		break;
+	case SYS_readlinkat:
+		if (!strncmp((char *)a2, "/proc/self/fd/", 14)) {
+			long shifted[6] = { a2, a3, a4 };
+
+			return do_fd_link(shifted);
+		}
+		break;
+	case SYS_fsopen:
+		return -ENODEV;
 	case SYS_umask:
 	case SYS_sync:
 		return 0;
