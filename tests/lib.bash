@@ -24,10 +24,11 @@ limit=60
 PATH=$PATH:/usr/sbin:/sbin
 export RUMP_TOP RUMP_BUILD PATH
 
-LIBRUMP=$RUMP_BUILD/rumpkernel/librump.so
-LIBRUMPHIJACK=$RUMP_BUILD/hijack/librumphijack.so
-RUMP_LIBRARIES=$RUMP_BUILD/rumpkernel:$RUMP_BUILD/rumpuser
-export RUMP_MODULES=${RUMP_MODULES:-$RUMP_BUILD/rumpkernel/rump/modules}
+# links to what was built, as it is when it is installed
+RUMP_LIBRARIES=$RUMP_BUILD/lib
+LIBRUMP=$RUMP_LIBRARIES/librump.so
+LIBRUMPHIJACK=$RUMP_LIBRARIES/librumphijack.so
+export RUMP_MODULES=${RUMP_MODULES:-$RUMP_LIBRARIES/rump/modules}
 
 # ---- what is there ----
 

@@ -110,3 +110,19 @@ torn() {
 @test "commas and backslashes of a file name are escaped" {
 	[ "$(escape_word 'a,b\c')" = 'a\,b\\c' ]
 }
+
+@test "a command under the preload sees an image and a tmpfs" {
+	require mke2fs "$LIBRUMP" "$LIBRUMPHIJACK"
+	make_tree "$T/tree"
+	make_image ext4 "$T/a,disk" 48m "$T/tree"
+	image=$T/a,disk run rump cp -a /rump "$T/copy"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	rm -r "$T/copy/lost+found"
+	same_tree "$T/tree" "$T/copy"
+	check_image ext4 "$T/a,disk"
+	run rump sh -c 'cd /rump/tmp && echo word >file && read -r word <file && echo "$word"'
+	[ "$output" = word ]
+	limit=1 run rump sleep 10
+	[ "$status" -eq 124 ]
+}
