@@ -12,6 +12,8 @@
 build_fake() {
 	require "$LIBRUMPHIJACK" "${CC:-gcc}"
 	export FAKE=$BATS_FILE_TMPDIR
+	# it takes the librump.so.0 beside it
+	cp -L "$LIBRUMPHIJACK" "$FAKE/"
 	${CC:-gcc} -std=gnu11 -O1 -g -shared -fPIC -fvisibility=hidden -Wl,-soname,librump.so.0 \
 		-o "$FAKE/librump.so.0" "$RUMP_TOP/tests/fake/fake_rump.c" -lpthread
 	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O1 -g -o "$FAKE/hijacked" \
@@ -32,8 +34,8 @@ fake_with() {
 	local words=path=/rump${1:+,$1} preload
 	shift
 	preload=$(sanitizer_runtime)
-	timeout -k 5 "$limit" env RUMPHIJACK="$words" LD_LIBRARY_PATH="$FAKE" \
-		LD_PRELOAD="${preload:+$preload:}$LIBRUMPHIJACK" "$@"
+	timeout -k 5 "$limit" env RUMPHIJACK="$words" \
+		LD_PRELOAD="${preload:+$preload:}$FAKE/librumphijack.so" "$@"
 }
 
 fake() {

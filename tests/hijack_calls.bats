@@ -90,7 +90,7 @@ on_host() {
 @test "the telling tests of trapped calls" {
 	local trap
 	for trap in on lazy eager off; do
-		RUMPHIJACK=path=/rump,trap=$trap LD_PRELOAD=$LIBRUMPHIJACK \
+		RUMPHIJACK=path=/rump,trap=$trap LD_PRELOAD=$FAKE/librumphijack.so \
 			timeout -k 5 60 "$FAKE/trapped"
 	done
 	[ "$(boots)" = 0 ]
@@ -116,7 +116,8 @@ on_host() {
 }
 
 @test "no kernel library: one line, ENOSYS" {
-	run env LD_LIBRARY_PATH= RUMPHIJACK=path=/rump LD_PRELOAD="$LIBRUMPHIJACK" \
+	cp "$FAKE/librumphijack.so" "$T/"
+	run env LD_LIBRARY_PATH= RUMPHIJACK=path=/rump LD_PRELOAD="$T/librumphijack.so" \
 		timeout -k 5 60 cat /rump/a
 	[ "$status" = 1 ]
 	[[ $output == *"cannot load the rump kernel: librump.so.0"* ]]
@@ -124,14 +125,14 @@ on_host() {
 }
 
 @test "a bad RUMPHIJACK: one line, the program runs; strict=yes exits with 2" {
-	run env RUMPHIJACK=pth=/rump LD_PRELOAD="$LIBRUMPHIJACK" timeout -k 5 60 echo runs
+	run env RUMPHIJACK=pth=/rump LD_PRELOAD="$FAKE/librumphijack.so" timeout -k 5 60 echo runs
 	[ "$status" = 0 ]
 	[[ $output == *"rumphijack: RUMPHIJACK: at 1: unknown word 'pth'"* ]]
 	[[ $output == *runs ]]
-	run env RUMPHIJACK=strict=yes,pth=/rump LD_PRELOAD="$LIBRUMPHIJACK" timeout -k 5 60 echo runs
+	run env RUMPHIJACK=strict=yes,pth=/rump LD_PRELOAD="$FAKE/librumphijack.so" timeout -k 5 60 echo runs
 	[ "$status" = 2 ]
 	[[ $output != *runs ]]
-	run env RUMPHIJACK= LD_PRELOAD="$LIBRUMPHIJACK" timeout -k 5 60 ls /rump
+	run env RUMPHIJACK= LD_PRELOAD="$FAKE/librumphijack.so" timeout -k 5 60 ls /rump
 	[ "$status" = 2 ]
 	[ "$(boots)" = 0 ]
 }
@@ -172,11 +173,11 @@ on_host() {
 @test "blanket= is not stripped" {
 	mkdir -p "$ROOT/opt/x" "$ROOT/opt/y"
 	echo hello >"$ROOT/opt/x/file"
-	run timeout -k 5 60 env RUMPHIJACK=blanket=/opt/x LD_LIBRARY_PATH="$FAKE" \
-		LD_PRELOAD="$LIBRUMPHIJACK" cat /opt/x/file /opt/./z/../x/file
+	run timeout -k 5 60 env RUMPHIJACK=blanket=/opt/x \
+		LD_PRELOAD="$FAKE/librumphijack.so" cat /opt/x/file /opt/./z/../x/file
 	[ "$output" = hello$'\n'hello ]
-	run timeout -k 5 60 env RUMPHIJACK=blanket=/opt/x LD_LIBRARY_PATH="$FAKE" \
-		LD_PRELOAD="$LIBRUMPHIJACK" bash -c 'cd /opt/x && pwd && read l <file && echo $l; cd ../y'
+	run timeout -k 5 60 env RUMPHIJACK=blanket=/opt/x \
+		LD_PRELOAD="$FAKE/librumphijack.so" bash -c 'cd /opt/x && pwd && read l <file && echo $l; cd ../y'
 	[ "${lines[0]}" = /opt/x ]
 	[ "${lines[1]}" = hello ]
 	[[ ${lines[2]} == *"No such file"* ]]

@@ -24,7 +24,7 @@ under() {
 }
 
 under_environment() {
-	echo "RUMPHIJACK=path=/rump" "LD_LIBRARY_PATH=$FAKE" "LD_PRELOAD=$LIBRUMPHIJACK"
+	echo "RUMPHIJACK=path=/rump" "LD_PRELOAD=$FAKE/librumphijack.so"
 }
 
 @test "ls, cat, stat, readlink, realpath" { program_ls_cat_stat; }
