@@ -272,7 +272,8 @@ def header_text(functions, source):
     for guard in guards:
         chosen = [function for function in functions if guard_of(function) == guard]
         if guard and chosen:
-            text += f"\n/* types that <signal.h> and <sched.h> hide in strict ISO C */\n#ifdef {guard}\n"
+            text += ("\n/* types that <signal.h> and <sched.h> hide in strict ISO C */\n"
+                     f"#ifdef {guard}\n")
         note = None
         for function in chosen:
             if function.note and function.note != note:

@@ -7,6 +7,7 @@
 #include "prog.h"
 
 #include <dirent.h>
+#include <linux/futex.h>
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -42,7 +43,7 @@
 
 static void results(void)
 {
-	struct timespec none = { 0, 0 };
+	struct timespec none = {0, 0};
 	char cwd[16];
 
 	errno = 0;
@@ -84,13 +85,13 @@ static void results(void)
 
 static void files(void)
 {
-	struct utimbuf times = { 1000, 2000 };
-	struct timeval vals[2] = { { 3000, 5 }, { 4000, 6 } };
-	struct timespec specs[2] = { { 5000, 7 }, { 6000, 8 } };
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 10 };
-	struct iovec iov[2] = { { "ab", 2 }, { "cde", 3 } };
+	struct utimbuf times = {1000, 2000};
+	struct timeval vals[2] = {{3000, 5}, {4000, 6}};
+	struct timespec specs[2] = {{5000, 7}, {6000, 8}};
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 10};
+	struct iovec iov[2] = {{"ab", 2}, {"cde", 3}};
 	char text[16] = "", text2[16] = "";
-	struct iovec in[2] = { { text, 1 }, { text2, 4 } };
+	struct iovec in[2] = {{text, 1}, {text2, 4}};
 	struct statfs fs;
 	struct statx x;
 	struct stat st;
@@ -127,17 +128,20 @@ static void files(void)
 	succeeds(rump_sys_utimes("/tmp/abi", vals));
 	succeeds(rump_sys_lstat("/tmp/abi", &st));
 	ok(st.st_atim.tv_sec == 3000 && st.st_atim.tv_nsec == 5000 && st.st_mtim.tv_sec == 4000 &&
-	   st.st_mtim.tv_nsec == 6000, "utimes");
+		   st.st_mtim.tv_nsec == 6000,
+	   "utimes");
 	succeeds(rump_sys_utimensat(AT_FDCWD, "/tmp/abi", specs, 0));
 	succeeds(rump_sys_fstatat(AT_FDCWD, "/tmp/abi", &st, AT_SYMLINK_NOFOLLOW));
 	ok(st.st_atim.tv_sec == 5000 && st.st_atim.tv_nsec == 7 && st.st_mtim.tv_nsec == 8,
 	   "utimensat");
 	succeeds(rump_sys_statx(AT_FDCWD, "/tmp/abi", 0, STATX_BASIC_STATS, &x));
 	ok(x.stx_size == 0x180000001 && x.stx_uid == 12 && x.stx_mode == (S_IFREG | 0640) &&
-	   x.stx_mtime.tv_nsec == 8, "statx");
+		   x.stx_mtime.tv_nsec == 8,
+	   "statx");
 	succeeds(rump_sys_statfs("/tmp", &fs));
 	ok(fs.f_type == 0x01021994 && fs.f_bsize == 4096 && fs.f_namelen == 255 &&
-	   fs.f_bfree <= fs.f_blocks && fs.f_blocks, "statfs of a tmpfs");
+		   fs.f_bfree <= fs.f_blocks && fs.f_blocks,
+	   "statfs of a tmpfs");
 	succeeds(rump_sys_mknod("/tmp/device", S_IFCHR | 0600, makedev(0x123, 0x45678)));
 	succeeds(rump_sys_stat("/tmp/device", &st));
 	ok(major(st.st_rdev) == 0x123 && minor(st.st_rdev) == 0x45678, "device numbers");
@@ -150,7 +154,7 @@ static void files(void)
 	succeeds(rump_sys_fchmodat(AT_FDCWD, "/tmp/abi", 0600, 0));
 
 	succeeds(rump_sys_fcntl(fd, F_SETLK, &lock));
-	lock = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	succeeds(rump_sys_fcntl(fd, F_OFD_GETLK, &lock));
 	ok(lock.l_type == F_WRLCK && lock.l_start == 5 && lock.l_len == 10, "struct flock");
 	succeeds(rump_sys_flock(fd, LOCK_EX | LOCK_NB));
@@ -198,11 +202,11 @@ static void folders(void)
 
 static void waiting(void)
 {
-	struct timespec timeout = { 0, 30000000 }, kept = timeout;
-	struct timeval tv = { 0, 20000 };
-	struct itimerspec period = { { 0, 0 }, { 0, 1000000 } };
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = 0x123456789abcdef0 };
-	struct pollfd p = { .events = POLLIN };
+	struct timespec timeout = {0, 30000000}, kept = timeout;
+	struct timeval tv = {0, 20000};
+	struct itimerspec period = {{0, 0}, {0, 1000000}};
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0x123456789abcdef0};
+	struct pollfd p = {.events = POLLIN};
 	struct signalfd_siginfo info;
 	uint64_t value = 0;
 	sigset_t set;
@@ -256,16 +260,20 @@ static void waiting(void)
 
 static void sockets(void)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET }, peer;
-	struct { struct cmsghdr head; int fd; } control = {
-		{ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS }, -1 };
-	struct iovec iov = { "m", 1 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
-	struct mmsghdr two[2] = { { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } },
-				  { .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } } };
+	struct sockaddr_in address = {.sin_family = AF_INET}, peer;
+	struct {
+		struct cmsghdr head;
+		int fd;
+	} control = {{CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS}, -1};
+	struct iovec iov = {"m", 1};
+	struct msghdr message = {.msg_iov = &iov,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	struct mmsghdr two[2] = {{.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}},
+				 {.msg_hdr = {.msg_iov = &iov, .msg_iovlen = 1}}};
 	socklen_t length = sizeof(address);
-	struct ucred cred = { 0 };
+	struct ucred cred = {0};
 	int listener, client, server, pair[2], one = 1, got = 0;
 	char text[8] = "";
 
@@ -312,12 +320,18 @@ static void sockets(void)
 /* Structs of System V IPC and queues; a kernel without them says ENOSYS. */
 static void ipc(void)
 {
-	union { int val; struct semid_ds *ds; } sem;
-	struct { long type; char text[8]; } msg = { 3, "text" };
-	struct mq_attr attr = { .mq_maxmsg = 3, .mq_msgsize = 16 }, got = { 0 };
-	struct semid_ds semds = { 0 };
-	struct shmid_ds shmds = { 0 };
-	struct msqid_ds msgds = { 0 };
+	union {
+		int val;
+		struct semid_ds *ds;
+	} sem;
+	struct {
+		long type;
+		char text[8];
+	} msg = {3, "text"};
+	struct mq_attr attr = {.mq_maxmsg = 3, .mq_msgsize = 16}, got = {0};
+	struct semid_ds semds = {0};
+	struct shmid_ds shmds = {0};
+	struct msqid_ds msgds = {0};
 	char text[16] = "";
 	unsigned int priority = 0;
 	int id = rump_sys_semget(IPC_PRIVATE, 3, 0600);
@@ -332,12 +346,14 @@ static void ipc(void)
 		sem.ds = &semds;
 		succeeds(rump_sys_semctl(id, 0, IPC_STAT, sem));
 		ok(semds.sem_nsems == 3 && semds.sem_perm.mode == 0600 &&
-		   semds.sem_ctime > 1500000000, "struct semid_ds");
+			   semds.sem_ctime > 1500000000,
+		   "struct semid_ds");
 		succeeds(rump_sys_semctl(id, 0, IPC_RMID));
 		id = rump_sys_shmget(IPC_PRIVATE, 12345, 0640);
 		succeeds(rump_sys_shmctl(id, IPC_STAT, &shmds));
 		ok(shmds.shm_segsz == 12345 && shmds.shm_perm.mode == 0640 && shmds.shm_cpid &&
-		   shmds.shm_ctime > 1500000000, "struct shmid_ds");
+			   shmds.shm_ctime > 1500000000,
+		   "struct shmid_ds");
 		succeeds(rump_sys_shmctl(id, IPC_RMID, NULL));
 		id = rump_sys_msgget(IPC_PRIVATE, 0600);
 		succeeds(rump_sys_msgsnd(id, &msg, 5, 0));
@@ -368,23 +384,24 @@ static void *waits_for_futex(void *arg)
 {
 	uint32_t *word = arg;
 
-	return (void *)(rump_sys_futex(word, 128 /* WAIT_PRIVATE */, 0, NULL, NULL, 0) ? (long)errno : 0);
+	return (void *)(rump_sys_futex(word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) ? (long)errno
+										   : 0);
 }
 
 static void processes(void)
 {
-	struct rlimit limit = { 100, 200 }, old;
-	struct rusage usage = { .ru_maxrss = -1 };
-	struct itimerspec timer = { { 0, 0 }, { 100, 5 } };
-	struct sigevent event = { .sigev_notify = SIGEV_NONE };
+	struct rlimit limit = {100, 200}, old;
+	struct rusage usage = {.ru_maxrss = -1};
+	struct itimerspec timer = {{0, 0}, {100, 5}};
+	struct sigevent event = {.sigev_notify = SIGEV_NONE};
 	struct utsname name;
 	struct sysinfo info;
-	struct timex tx = { 0 };
+	struct timex tx = {0};
 	struct tms tms;
 	cpu_set_t set;
-	gid_t groups[3] = { 5, 6, 7 }, got[8];
+	gid_t groups[3] = {5, 6, 7}, got[8];
 	unsigned int cpu = 99, node = 99;
-	int id[2] = { -1, 0x5a5a5a5a };
+	int id[2] = {-1, 0x5a5a5a5a};
 	uint32_t word = 0;
 	pthread_t thread;
 	siginfo_t child;
@@ -428,10 +445,11 @@ static void processes(void)
 	succeeds(rump_sys_timer_delete(id[0]));
 
 	thread = start(waits_for_futex, &word);
-	for (int i = 0; i < 100 && rump_sys_futex(&word, 129 /* WAKE_PRIVATE */, 1, NULL, NULL, 0) != 1; i++)
+	for (int i = 0; i < 100 && rump_sys_futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) != 1;
+	     i++)
 		host_sleep_ms(20);
 	is_int((long)join(thread), 0, "a futex in the program's memory");
-	fails(rump_sys_futex(&word, 128, 1, NULL, NULL, 0), EAGAIN);
+	fails(rump_sys_futex(&word, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0), EAGAIN);
 }
 
 static void mappings(void)

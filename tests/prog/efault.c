@@ -26,55 +26,65 @@
 #include <sys/utsname.h>
 #include <sys/xattr.h>
 
-#define PAGE		4096
-#define GOOD_SIZE	(64 * 1024)
-#define WATCH_MS	100
+#define PAGE 4096
+#define GOOD_SIZE (64 * 1024)
+#define WATCH_MS 100
 
 struct call {
 	const char *name;
 	int number;
-	const char *kinds;	/* gen_syscalls.py: i number, s string, r read, w written */
+	const char *kinds; /* gen_syscalls.py: i number, s string, r read, w written */
 };
 
-#define RUMP_SYSCALL_ARGUMENTS(name, number, kinds) { #name, number, kinds },
+#define RUMP_SYSCALL_ARGUMENTS(name, number, kinds) {#name, number, kinds},
 static const struct call calls[] = {
 #include "rump_syscall_args.inc"
 };
 
 /* Calls that would change what the test stands on, whatever their pointers are. */
 static const char *const left_out[] = {
-	"set_tid_address", "set_robust_list", /* written, walked when the thread ends: see robust() */
-	"rseq",				      /* looked at at each return to the program */
-	"setrlimit", "prlimit64",	      /* a limit of 0 s of CPU time ends the program */
-	"seccomp",			      /* strict mode ends it at the next call */
+	"set_tid_address",
+	"set_robust_list", /* written, walked when the thread ends: see robust() */
+	"rseq",		   /* looked at at each return to the program */
+	"setrlimit",
+	"prlimit64", /* a limit of 0 s of CPU time ends the program */
+	"seccomp",   /* strict mode ends it at the next call */
 };
 
 /* What is there to be read may be ignored by these: other arguments decide. */
 static const char *const may_ignore[] = {
-	"add_key",	"fsconfig",	 "futex",	  "get_mempolicy", "io_getevents",
-	"io_pgetevents", "kexec_load",	 "keyctl",	  "mount",	   "move_pages",
-	"ptrace",	"quotactl",	 "rt_sigprocmask", "semctl",	   "sendto",
-	"setgroups",	"shmat",	 "timer_settime", "utimensat",
+	"add_key",	 "fsconfig",   "futex",		 "get_mempolicy", "io_getevents",
+	"io_pgetevents", "kexec_load", "keyctl",	 "mount",	  "move_pages",
+	"ptrace",	 "quotactl",   "rt_sigprocmask", "semctl",	  "sendto",
+	"setgroups",	 "shmat",      "timer_settime",	 "utimensat",
 };
 
 static struct {
 	const char *name;
 	char *pointer;
 } bad[] = {
-	{ "null", NULL },
-	{ "small", (char *)8 },
-	{ "unmapped", NULL },	/* set_up() has this one and the last two */
-	{ "not canonical", (char *)0x8000000000000000 },
-	{ "in the host kernel", (char *)0xffffffff81000000 },
-	{ "the last byte", (char *)-1 },
-	{ "read-only", NULL },
-	{ "ending at an unmapped page", NULL },
+	{"null", NULL},
+	{"small", (char *)8},
+	{"unmapped", NULL}, /* set_up() has this one and the last two */
+	{"not canonical", (char *)0x8000000000000000},
+	{"in the host kernel", (char *)0xffffffff81000000},
+	{"the last byte", (char *)-1},
+	{"read-only", NULL},
+	{"ending at an unmapped page", NULL},
 };
-enum { BAD_NULL, BAD_SMALL, BAD_UNMAPPED, BAD_NONCANONICAL, BAD_KERNEL, BAD_LAST, BAD_READONLY,
-       BAD_CROSSING };
+enum {
+	BAD_NULL,
+	BAD_SMALL,
+	BAD_UNMAPPED,
+	BAD_NONCANONICAL,
+	BAD_KERNEL,
+	BAD_LAST,
+	BAD_READONLY,
+	BAD_CROSSING
+};
 
 static char *good_memory;
-static char *unmapped;		/* a page; the one before it is writable */
+static char *unmapped; /* a page; the one before it is writable */
 static char *readonly;
 static int file_fd;
 
@@ -117,10 +127,11 @@ static long guarded(int number, const long *a)
 
 static void set_up(void)
 {
-	char *area = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *area =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	good_memory = mmap(NULL, GOOD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	good_memory =
+		mmap(NULL, GOOD_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (area == MAP_FAILED || good_memory == MAP_FAILED)
 		bail_out("mmap: %s", strerror(errno));
 	unmapped = area + PAGE;
@@ -141,11 +152,8 @@ static void set_up(void)
 static long plain_argument(int round, int index)
 {
 	static const long values[][6] = {
-		{ 0, 0, 0, 0, 0, 0 },
-		{ -1, 16, 16, 16, 16, 16 },	/* -1 stands for the file */
-		{ 1, 1, 1, 1, 1, 1 },
-		{ -1, 64, 8, 8, 8, 8 },
-		{ 2, 4096, 4096, 0, 0, 0 },
+		{0, 0, 0, 0, 0, 0}, {-1, 16, 16, 16, 16, 16}, /* -1 stands for the file */
+		{1, 1, 1, 1, 1, 1}, {-1, 64, 8, 8, 8, 8},     {2, 4096, 4096, 0, 0, 0},
 	};
 	long value = values[round][index];
 
@@ -165,7 +173,7 @@ static char *good_argument(int index)
 /* Whether memory of kind s or r at this pointer cannot be read to its end. */
 static bool is_unreadable(char kind, int n)
 {
-	if (kind == 's')	/* "xxx" and no end */
+	if (kind == 's') /* "xxx" and no end */
 		return n != BAD_READONLY && n != BAD_NULL;
 	return kind == 'r' && n != BAD_READONLY && n != BAD_NULL && n != BAD_CROSSING;
 }
@@ -180,7 +188,7 @@ static int try_call(const struct call *call, unsigned int *faults, unsigned int 
 			continue;
 		for (int n = 0; n < (int)LENGTH_OF(bad); n++)
 			for (int round = 0; round < ROUNDS; round++) {
-				long a[6] = { 0 }, ret;
+				long a[6] = {0}, ret;
 
 				for (int i = 0; i < count; i++) {
 					if (i == at)
@@ -247,16 +255,15 @@ static void must_fault_reading(int n)
 {
 	char *p = bad[n].pointer;
 	int sockets[2], epoll = rump_sys_epoll_create1(0), pipes[2];
-	struct iovec iov = { p, 64 };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {p, 64};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
 
 	rump_sys_socketpair(AF_UNIX, SOCK_STREAM, 0, sockets);
 	rump_sys_pipe(pipes);
 	F(rump_sys_open(p, O_RDONLY), "open");
 	F(rump_sys_openat(AT_FDCWD, p, O_RDONLY), "openat");
 	F(rump_sys_stat(p, (void *)good_memory), "stat of a path");
-	F(rump_sys_statx(AT_FDCWD, p, 0, 0x7ff, (void *)good_memory),
-	  "statx of a path");
+	F(rump_sys_statx(AT_FDCWD, p, 0, 0x7ff, (void *)good_memory), "statx of a path");
 	F(rump_sys_mkdir(p, 0755), "mkdir");
 	F(rump_sys_rename("/tmp/file", p), "rename");
 	F(rump_sys_symlink(p, "/tmp/symlink"), "symlink");
@@ -293,7 +300,7 @@ static void must_fault_writing(int n)
 {
 	char *p = bad[n].pointer;
 	int sockets[2], pipes[2], folder = rump_sys_open("/", O_RDONLY);
-	struct iovec iov = { p, 64 };
+	struct iovec iov = {p, 64};
 	cpu_set_t *set = (void *)p;
 
 	rump_sys_socketpair(AF_UNIX, SOCK_STREAM, 0, sockets);
@@ -302,8 +309,7 @@ static void must_fault_writing(int n)
 	rump_sys_send(sockets[1], good_memory, 128, 0);
 	F(rump_sys_stat("/tmp/file", (void *)p), "stat");
 	F(rump_sys_fstat(file_fd, (void *)p), "fstat");
-	F(rump_sys_statx(AT_FDCWD, "/tmp/file", 0, 0x7ff, (void *)p),
-	  "statx");
+	F(rump_sys_statx(AT_FDCWD, "/tmp/file", 0, 0x7ff, (void *)p), "statx");
 	F(rump_sys_statfs("/tmp", (void *)p), "statfs");
 	F(rump_sys_uname((void *)p), "uname");
 	F(rump_sys_sysinfo((void *)p), "sysinfo");
@@ -321,7 +327,8 @@ static void must_fault_writing(int n)
 	F(rump_sys_sched_getparam(0, (void *)p), "sched_getparam");
 	F(rump_sys_sched_getaffinity(0, sizeof(*set), set), "sched_getaffinity");
 	*(int *)good_memory = 4;
-	F(rump_sys_getsockopt(sockets[0], SOL_SOCKET, SO_TYPE, p, (void *)good_memory), "getsockopt");
+	F(rump_sys_getsockopt(sockets[0], SOL_SOCKET, SO_TYPE, p, (void *)good_memory),
+	  "getsockopt");
 	F(rump_sys_readlink("/tmp/link", p, 64), "readlink");
 	F(rump_sys_fcntl(file_fd, F_GETLK, p), "fcntl F_GETLK");
 	F(rump_sys_ioctl(pipes[0], FIONREAD, p), "ioctl FIONREAD");
@@ -388,7 +395,7 @@ static void *robust(void *arg)
 int main(void)
 {
 	pthread_t watchdog;
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	size_t n;
 
 	sigaction(SIGPIPE, &ignore, NULL);

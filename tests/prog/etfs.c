@@ -50,10 +50,10 @@ static void is_content(const char *path, off_t offset, const char *want)
 
 int main(void)
 {
-	struct rump_boot_etfs early = { .key = "/early", .type = RUMP_ETFS_REG,
-					.size = RUMP_ETFS_SIZE_ENDOFF, .error = -1 };
-	struct rump_boot_etfs late = { .key = "/late", .type = RUMP_ETFS_REG,
-					.size = RUMP_ETFS_SIZE_ENDOFF, .error = -1 };
+	struct rump_boot_etfs early = {
+		.key = "/early", .type = RUMP_ETFS_REG, .size = RUMP_ETFS_SIZE_ENDOFF, .error = -1};
+	struct rump_boot_etfs late = {
+		.key = "/late", .type = RUMP_ETFS_REG, .size = RUMP_ETFS_SIZE_ENDOFF, .error = -1};
 	char text[16] = "";
 	struct stat st;
 	int fd;
@@ -68,7 +68,8 @@ int main(void)
 	host_file("folder/one", "one", 0);
 	host_file("folder/below/two", "two", 0);
 
-	is_int(rump_pub_etfs_register("/x", host("file"), RUMP_ETFS_REG), ENXIO, "before rump_init");
+	is_int(rump_pub_etfs_register("/x", host("file"), RUMP_ETFS_REG), ENXIO,
+	       "before rump_init");
 	early.hostpath = strdup(host("file"));
 	late.hostpath = "/nonexistent/file";
 	rump_boot_etfs_register(&early);
@@ -120,8 +121,10 @@ int main(void)
 	       "a window of a folder");
 	is_int(rump_pub_etfs_remove("/n"), ENOENT, "remove of what is not there");
 	is_int(rump_pub_etfs_register(NULL, host("file"), RUMP_ETFS_REG), EFAULT, "no key");
-	is_int(rump_pub_etfs_register("/n", host("folder"), RUMP_ETFS_BLK), EISDIR, "a folder as a disk");
-	is_int(rump_pub_etfs_register("/n", host("file"), RUMP_ETFS_DIR), ENOTDIR, "a file as a folder");
+	is_int(rump_pub_etfs_register("/n", host("folder"), RUMP_ETFS_BLK), EISDIR,
+	       "a folder as a disk");
+	is_int(rump_pub_etfs_register("/n", host("file"), RUMP_ETFS_DIR), ENOTDIR,
+	       "a file as a folder");
 	is_int(rump_pub_shutdown(), 0, "rump_pub_shutdown");
 	return done_testing();
 }

@@ -2,13 +2,13 @@
 /* A kernel that has nothing to do takes no time: 3 seconds below 5 ms, after work too. */
 #include "prog.h"
 
-#define SECONDS	     3
-#define LIMIT_NS     5000000
-#define SETTLE_MS    1500		/* work that is due after the calls: RCU, write-back timers */
+#define SECONDS 3
+#define LIMIT_NS 5000000
+#define SETTLE_MS 1500 /* work that is due after the calls: RCU, write-back timers */
 
 static void *sleeper(void *arg)
 {
-	struct timespec t = { .tv_sec = 3600 };
+	struct timespec t = {.tv_sec = 3600};
 
 	/* ends with the process, or when the kernel stops */
 	rump_sys_nanosleep(&t, NULL);
@@ -29,7 +29,7 @@ static void measure(const char *what)
 
 int main(void)
 {
-	char buffer[4096] = { 1 };
+	char buffer[4096] = {1};
 	int fd;
 
 	boot(NULL);

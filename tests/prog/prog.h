@@ -20,28 +20,28 @@
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The call succeeds.  errno is looked at after it, which an argument would not be. */
-#define succeeds(call)							\
-	({								\
-		long ret_ = (long)(call);				\
-		prog_succeeds(ret_, errno, #call, __FILE__, __LINE__);	\
+#define succeeds(call)                                                 \
+	({                                                             \
+		long ret_ = (long)(call);                              \
+		prog_succeeds(ret_, errno, #call, __FILE__, __LINE__); \
 	})
 /* The call gives -1 and errno is error. */
-#define fails(call, error)						\
-	({								\
-		long ret_ = (long)(call);				\
+#define fails(call, error)                                                 \
+	({                                                                 \
+		long ret_ = (long)(call);                                  \
 		prog_fails(ret_, errno, error, #call, __FILE__, __LINE__); \
 	})
 
-TAP_UNUSED static bool prog_succeeds(long ret, int error, const char *call,
-				     const char *file, int line)
+TAP_UNUSED static bool prog_succeeds(long ret, int error, const char *call, const char *file,
+				     int line)
 {
 	if (!tap_ok(ret != -1, file, line, "%s", call))
 		diag("  %s", strerror(error));
 	return ret != -1;
 }
 
-TAP_UNUSED static bool prog_fails(long ret, int got, int want, const char *call,
-				  const char *file, int line)
+TAP_UNUSED static bool prog_fails(long ret, int got, int want, const char *call, const char *file,
+				  int line)
 {
 	bool held = ret == -1 && got == want;
 
@@ -72,7 +72,7 @@ TAP_UNUSED static uint64_t now_ns(clockid_t clock)
 /* Sleeps on the host, without the kernel. */
 TAP_UNUSED static void host_sleep_ms(long ms)
 {
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+	struct timespec t = {ms / 1000, ms % 1000 * 1000000};
 
 	while (nanosleep(&t, &t) && errno == EINTR)
 		;

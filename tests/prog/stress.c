@@ -10,29 +10,29 @@
 #include <dirent.h>
 #include <sys/socket.h>
 
-#define THREADS	     8
-#define FILES	     12		/* a thread's own */
-#define FILE_MAX     (192 << 10)
-#define MESSAGE_MAX  16384
+#define THREADS 8
+#define FILES 12 /* a thread's own */
+#define FILE_MAX (192 << 10)
+#define MESSAGE_MAX 16384
 
 static const char *folder;
 static uint64_t end_ns;
 static uint64_t operations, bytes;
 
 struct file {
-	uint64_t seed;			/* of the content */
+	uint64_t seed; /* of the content */
 	size_t size;
 	bool exists;
 	char name[48];
 };
 
 struct worker {
-	int index, talk;		/* talk: a socket or pipe end, with the partner at the other */
+	int index, talk; /* talk: a socket or pipe end, with the partner at the other */
 	uint64_t random;
 	struct file files[FILES];
 	char *buffer;
 	unsigned long operations, bytes;
-	char why[256];			/* the first thing that was wrong */
+	char why[256]; /* the first thing that was wrong */
 };
 
 static uint64_t next_random(struct worker *w)

@@ -8,9 +8,9 @@
 
 #include <sys/sysinfo.h>
 
-#define AT_ONCE	 8
-#define BLOCKED	 300
-#define LEEWAY	 8		/* kernel threads that come and go by themselves */
+#define AT_ONCE 8
+#define BLOCKED 300
+#define LEEWAY 8 /* kernel threads that come and go by themselves */
 
 static int shared_pipe[2];
 static unsigned int failures;
@@ -50,7 +50,7 @@ static void *stay_out(void *arg)
 
 static struct sysinfo kernel_state(void)
 {
-	struct sysinfo info = { 0 };
+	struct sysinfo info = {0};
 
 	if (rump_sys_sysinfo(&info))
 		bail_out("sysinfo: %s", strerror(errno));
@@ -108,7 +108,8 @@ static void many_at_once(void)
 		host_sleep_ms(50);
 	ok(kernel_state().procs >= procs + BLOCKED, "%d threads are blocked at once", BLOCKED);
 	memset(bytes, 'x', sizeof(bytes));
-	is_int(rump_sys_write(shared_pipe[1], bytes, sizeof(bytes)), sizeof(bytes), "each gets a byte");
+	is_int(rump_sys_write(shared_pipe[1], bytes, sizeof(bytes)), sizeof(bytes),
+	       "each gets a byte");
 	for (i = 0; i < BLOCKED; i++)
 		join(threads[i]);
 	is_int(failures, 0, "each got it");

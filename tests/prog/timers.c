@@ -12,9 +12,9 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 
-#define MS	    1000000ull
-#define LATE_MS	    250
-#define BUSY_CALL   (8 << 20)	/* bytes of one long call: some milliseconds in the kernel */
+#define MS 1000000ull
+#define LATE_MS 250
+#define BUSY_CALL (8 << 20) /* bytes of one long call: some milliseconds in the kernel */
 
 static volatile bool stop;
 static unsigned long busy_calls;
@@ -64,7 +64,7 @@ static uint64_t worst_sleep(int n, int ms)
 	uint64_t worst = 0;
 
 	for (int i = 0; i < n; i++) {
-		struct timespec t = { .tv_nsec = ms * MS };
+		struct timespec t = {.tv_nsec = ms * MS};
 		uint64_t begin = now_ns(CLOCK_MONOTONIC), took;
 
 		if (rump_sys_nanosleep(&t, NULL))
@@ -81,14 +81,14 @@ static uint64_t worst_sleep(int n, int ms)
 /* Worst lateness of a periodic timerfd that is polled. */
 static uint64_t worst_timerfd(int n, int ms)
 {
-	struct itimerspec period = { { 0, ms * MS }, { 0, ms * MS } };
+	struct itimerspec period = {{0, ms * MS}, {0, ms * MS}};
 	int fd = rump_sys_timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
 	uint64_t begin = now_ns(CLOCK_MONOTONIC), worst = 0, ticks, all = 0;
 
 	if (fd < 0 || rump_sys_timerfd_settime(fd, 0, &period, NULL))
 		return ~0ull;
 	while (all < (uint64_t)n) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		uint64_t due, now;
 
 		if (rump_sys_poll(&p, 1, 5000) != 1 ||
@@ -192,7 +192,7 @@ static void *futile_read(void *arg)
 
 static void interrupts(void)
 {
-	int pipe[3] = { 0 };
+	int pipe[3] = {0};
 	pthread_t thread;
 	uint64_t begin;
 
@@ -219,9 +219,9 @@ static void on_alarm(int sig)
 /* Signals that the kernel raises reach the host thread. */
 static void signals(void)
 {
-	struct sigaction action = { .sa_handler = on_alarm };
-	struct itimerval once = { .it_value = { 0, 50000 } };
-	struct timespec second = { .tv_sec = 5 };
+	struct sigaction action = {.sa_handler = on_alarm};
+	struct itimerval once = {.it_value = {0, 50000}};
+	struct timespec second = {.tv_sec = 5};
 	int pipe[2];
 
 	sigaction(SIGALRM, &action, NULL);
@@ -253,8 +253,7 @@ static void clocks(void)
 	succeeds(rump_sys_clock_gettime(CLOCK_MONOTONIC, &ours));
 	host = ours;
 	for (int i = 0; i < 10000; i++) {
-		if (rump_sys_clock_gettime(CLOCK_MONOTONIC, &ours) ||
-		    ours.tv_sec < host.tv_sec ||
+		if (rump_sys_clock_gettime(CLOCK_MONOTONIC, &ours) || ours.tv_sec < host.tv_sec ||
 		    (ours.tv_sec == host.tv_sec && ours.tv_nsec < host.tv_nsec)) {
 			ok(false, "the monotonic clock goes back");
 			return;

@@ -49,68 +49,89 @@
 #include <utime.h>
 
 /* As libc has it. */
-#define SAME(name)                                                                           \
-	ok(__builtin_types_compatible_p(__typeof__(name), __typeof__(rump_sys_##name)),      \
+#define SAME(name)                                                                      \
+	ok(__builtin_types_compatible_p(__typeof__(name), __typeof__(rump_sys_##name)), \
 	   "rump_sys_" #name " is typed as libc's " #name);
 
 /* libc's type is its own (an enum, a transparent union) or another call's. */
-#define IS(name, result, ...)                                                                \
-	ok(__builtin_types_compatible_p(result(__VA_ARGS__), __typeof__(rump_sys_##name)),   \
+#define IS(name, result, ...)                                                              \
+	ok(__builtin_types_compatible_p(result(__VA_ARGS__), __typeof__(rump_sys_##name)), \
 	   "rump_sys_" #name " is " #result "(" #__VA_ARGS__ ")");
 
-#define FILES_AND_PATHS(X)                                                                   \
-	X(read) X(write) X(open) X(close) X(stat) X(fstat) X(lstat) X(lseek) X(readv)        \
-	X(writev) X(access) X(pipe) X(dup) X(dup2) X(dup3) X(pipe2) X(sendfile) X(fcntl)     \
-	X(flock) X(fsync) X(fdatasync) X(truncate) X(ftruncate) X(getcwd) X(chdir)           \
-	X(fchdir) X(rename) X(mkdir) X(rmdir) X(creat) X(link) X(unlink) X(symlink)          \
-	X(readlink) X(chmod) X(fchmod) X(chown) X(fchown) X(lchown) X(umask) X(utime)        \
-	X(mknod) X(statfs) X(fstatfs) X(chroot) X(sync) X(acct) X(mount) X(umount2)          \
-	X(umount) X(swapon) X(swapoff) X(readahead) X(setxattr) X(lsetxattr) X(fsetxattr)    \
-	X(getxattr) X(lgetxattr) X(fgetxattr) X(listxattr) X(llistxattr) X(flistxattr)       \
-	X(removexattr) X(lremovexattr) X(fremovexattr) X(utimes) X(openat) X(mkdirat)        \
-	X(mknodat) X(fchownat) X(futimesat) X(fstatat) X(unlinkat) X(renameat) X(renameat2)  \
-	X(linkat) X(symlinkat) X(readlinkat) X(fchmodat) X(faccessat) X(splice) X(tee)       \
-	X(sync_file_range) X(vmsplice) X(utimensat) X(fallocate) X(preadv) X(pwritev)        \
-	X(preadv2) X(pwritev2) X(pread) X(pwrite) X(pread64) X(pwrite64) X(syncfs)           \
-	X(copy_file_range) X(statx) X(posix_fadvise) X(name_to_handle_at)                    \
-	X(open_by_handle_at) X(inotify_init) X(inotify_init1) X(inotify_add_watch)           \
-	X(inotify_rm_watch) X(fanotify_init) X(fanotify_mark) X(ioctl) X(quotactl)           \
-	X(memfd_create) X(getdents64) X(vhangup) X(close_range)
+#define FILES_AND_PATHS(X)                                                                                              \
+	X(read)                                                                                                         \
+	X(write) X(open) X(close) X(stat) X(fstat) X(lstat) X(lseek) X(readv) X(writev) X(access) X(                    \
+		pipe) X(dup) X(dup2) X(dup3) X(pipe2) X(sendfile) X(fcntl) X(flock) X(fsync) X(fdatasync)               \
+		X(truncate) X(ftruncate) X(getcwd) X(chdir) X(fchdir) X(rename) X(mkdir) X(rmdir) X(                    \
+			creat) X(link) X(unlink) X(symlink) X(readlink) X(chmod) X(fchmod) X(chown) X(fchown)           \
+			X(lchown) X(umask) X(utime) X(mknod) X(statfs) X(fstatfs) X(chroot) X(sync) X(                  \
+				acct) X(mount) X(umount2) X(umount) X(swapon) X(swapoff) X(readahead) X(setxattr)       \
+				X(lsetxattr) X(fsetxattr) X(getxattr) X(lgetxattr) X(fgetxattr) X(listxattr) X(         \
+					llistxattr) X(flistxattr) X(removexattr) X(lremovexattr) X(fremovexattr)        \
+					X(utimes) X(openat) X(mkdirat) X(mknodat) X(fchownat) X(futimesat) X(           \
+						fstatat) X(unlinkat) X(renameat) X(renameat2) X(linkat)                 \
+						X(symlinkat) X(readlinkat) X(fchmodat) X(faccessat) X(                  \
+							splice) X(tee) X(sync_file_range) X(vmsplice) X(utimensat)      \
+							X(fallocate) X(preadv) X(pwritev) X(preadv2) X(                 \
+								pwritev2) X(pread) X(pwrite) X(pread64)                 \
+								X(pwrite64) X(syncfs) X(copy_file_range) X(             \
+									statx) X(posix_fadvise) X(name_to_handle_at)    \
+									X(open_by_handle_at) X(inotify_init) X(         \
+										inotify_init1) X(inotify_add_watch)     \
+										X(inotify_rm_watch) X(                  \
+											fanotify_init) X(fanotify_mark) \
+											X(ioctl) X(quotactl) X(         \
+												memfd_create)           \
+												X(getdents64) X(        \
+													vhangup)        \
+													X(close_range)
 
-#define WAITING_AND_TIME(X)                                                                  \
-	X(poll) X(select) X(pselect) X(ppoll) X(epoll_create) X(epoll_create1) X(epoll_ctl)  \
-	X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(eventfd) X(signalfd)                  \
-	X(timerfd_create) X(timerfd_settime) X(timerfd_gettime) X(nanosleep)                 \
-	X(clock_nanosleep) X(clock_gettime) X(clock_settime) X(clock_getres)                 \
-	X(clock_adjtime) X(adjtimex) X(gettimeofday) X(settimeofday) X(time) X(times)        \
-	X(alarm) X(pause)
+#define WAITING_AND_TIME(X)                                                                        \
+	X(poll)                                                                                    \
+	X(select) X(pselect) X(ppoll) X(epoll_create) X(epoll_create1) X(epoll_ctl) X(epoll_wait)  \
+		X(epoll_pwait) X(epoll_pwait2) X(eventfd) X(signalfd) X(timerfd_create)            \
+			X(timerfd_settime) X(timerfd_gettime) X(nanosleep) X(clock_nanosleep)      \
+				X(clock_gettime) X(clock_settime) X(clock_getres) X(clock_adjtime) \
+					X(adjtimex) X(gettimeofday) X(settimeofday) X(time)        \
+						X(times) X(alarm) X(pause)
 
-#define SOCKETS_AND_IPC(X)                                                                   \
-	X(socket) X(sendmsg) X(recvmsg) X(shutdown) X(listen) X(socketpair) X(setsockopt)    \
-	X(getsockopt) X(recvmmsg) X(sendmmsg) X(send) X(recv) X(semget) X(semop) X(semctl)   \
-	X(semtimedop) X(msgget) X(msgsnd) X(msgrcv) X(msgctl) X(shmget) X(shmat) X(shmdt)    \
-	X(shmctl) X(mq_open) X(mq_unlink) X(mq_send) X(mq_receive) X(mq_timedsend)           \
-	X(mq_timedreceive) X(mq_notify) X(mq_getattr) X(mq_setattr)
+#define SOCKETS_AND_IPC(X)                                                                         \
+	X(socket)                                                                                  \
+	X(sendmsg) X(recvmsg) X(shutdown) X(listen) X(socketpair) X(setsockopt) X(getsockopt)      \
+		X(recvmmsg) X(sendmmsg) X(send) X(recv) X(semget) X(semop) X(semctl) X(semtimedop) \
+			X(msgget) X(msgsnd) X(msgrcv) X(msgctl) X(shmget) X(shmat) X(shmdt)        \
+				X(shmctl) X(mq_open) X(mq_unlink) X(mq_send) X(mq_receive)         \
+					X(mq_timedsend) X(mq_timedreceive) X(mq_notify)            \
+						X(mq_getattr) X(mq_setattr)
 
-#define PROCESSES_AND_MEMORY(X)                                                              \
-	X(mmap) X(mprotect) X(munmap) X(mremap) X(msync) X(mincore) X(madvise) X(mlock)      \
-	X(mlock2) X(munlock) X(mlockall) X(munlockall) X(remap_file_pages) X(pkey_mprotect)  \
-	X(pkey_alloc) X(pkey_free) X(getpid) X(getppid) X(gettid) X(getpgrp) X(getpgid)      \
-	X(setpgid) X(getsid) X(setsid) X(fork) X(vfork) X(execve) X(execveat) X(wait4)       \
-	X(waitid) X(waitpid) X(kill) X(tgkill) X(getuid) X(geteuid) X(getgid) X(getegid)     \
-	X(setuid) X(setgid) X(setreuid) X(setregid) X(setresuid) X(setresgid) X(getresuid)   \
-	X(getresgid) X(setfsuid) X(setfsgid) X(getgroups) X(setgroups) X(uname)              \
-	X(sethostname) X(setdomainname) X(sysinfo) X(personality) X(prctl) X(reboot)         \
-	X(iopl) X(ioperm) X(unshare) X(setns) X(getcpu) X(getrandom) X(process_vm_readv)     \
-	X(process_vm_writev) X(sched_yield) X(sched_setparam) X(sched_getparam)              \
-	X(sched_setscheduler) X(sched_getscheduler) X(sched_get_priority_max)                \
-	X(sched_get_priority_min) X(sched_rr_get_interval) X(sched_setaffinity)              \
-	X(sched_getaffinity) X(sigaltstack) X(klogctl)
+#define PROCESSES_AND_MEMORY(X)                                                                         \
+	X(mmap)                                                                                         \
+	X(mprotect) X(munmap) X(mremap) X(msync) X(mincore) X(madvise) X(mlock) X(mlock2) X(            \
+		munlock) X(mlockall) X(munlockall) X(remap_file_pages) X(pkey_mprotect) X(pkey_alloc)   \
+		X(pkey_free) X(getpid) X(getppid) X(gettid) X(getpgrp) X(getpgid) X(setpgid) X(         \
+			getsid) X(setsid) X(fork) X(vfork) X(execve) X(execveat) X(wait4) X(waitid)     \
+			X(waitpid) X(kill) X(tgkill) X(getuid) X(geteuid) X(getgid) X(getegid) X(       \
+				setuid) X(setgid) X(setreuid) X(setregid) X(setresuid) X(setresgid)     \
+				X(getresuid) X(getresgid) X(setfsuid) X(setfsgid) X(getgroups) X(       \
+					setgroups) X(uname) X(sethostname) X(setdomainname)             \
+					X(sysinfo) X(personality) X(prctl) X(reboot) X(iopl) X(         \
+						ioperm) X(unshare) X(setns) X(getcpu) X(getrandom)      \
+						X(process_vm_readv) X(process_vm_writev) X(             \
+							sched_yield) X(sched_setparam)                  \
+							X(sched_getparam) X(sched_setscheduler) X(      \
+								sched_getscheduler)                     \
+								X(sched_get_priority_max) X(            \
+									sched_get_priority_min)         \
+									X(sched_rr_get_interval) X(     \
+										sched_setaffinity)      \
+										X(sched_getaffinity) X( \
+											sigaltstack)    \
+											X(klogctl)
 
 /* every function of the image, and each has a declaration */
-#define RUMP_SYSCALL(name, number, nargs, kind) { #name, sizeof(&rump_sys_##name) },
-#define RUMP_SYSCALL_WITH(name, ...)		{ #name, sizeof(&rump_sys_##name) },
-#define RUMP_SYSCALL_BY_HAND(name, number)	{ #name, sizeof(&rump_sys_##name) },
+#define RUMP_SYSCALL(name, number, nargs, kind) {#name, sizeof(&rump_sys_##name)},
+#define RUMP_SYSCALL_WITH(name, ...) {#name, sizeof(&rump_sys_##name)},
+#define RUMP_SYSCALL_BY_HAND(name, number) {#name, sizeof(&rump_sys_##name)},
 static const struct {
 	const char *name;
 	size_t size;
