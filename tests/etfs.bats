@@ -8,6 +8,7 @@ load programs
 setup_file() {
 	build_program rumpsh rumpsh.c sides.c
 	build_program leftover leftover.c sides.c
+	build_program fsx fsx.c sides.c
 }
 
 setup() {
@@ -204,6 +205,32 @@ make_tree() {
 		check host $host/big 12345 1000001 3
 		check host $host/big 1100000 10m 1
 	END
+}
+
+@test "random operations on a file, from both sides, against a model" {
+	local seed
+	for seed in 1 2 3 4 5 6; do
+		rm -f "$host/f"
+		RUMP_NCPU=$((seed % 2 + 1)) timeout -k 5 60 "$PROGRAMS/fsx" /h/f "$host/f" "$seed" 2000
+	done
+	timeout -k 5 60 "$PROGRAMS/fsx" /tmp/f - 7 2000
+}
+
+@test "a full file system of the host: told by fsync and by close" {
+	[ "$(id -u)" = 0 ] || skip "needs root to mount a small tmpfs"
+	mount -t tmpfs -o size=1m none "$host"
+	run rump <<-END
+		etfs /host $host dirsubdirs
+		!ENOSPC fill rump /host/f 0 4m 1 fsync
+		!ENOSPC fill rump /host/g 0 4m 1
+		rm /host/f
+		rm /host/g
+		fill rump /host/h 0 512k 1 fsync
+		check host $host/h 0 512k 1
+	END
+	umount "$host"
+	echo "$output"
+	[ "$status" -eq 0 ]
 }
 
 @test "attributes are the host's and are set there" {

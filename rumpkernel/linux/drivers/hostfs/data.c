@@ -258,6 +258,25 @@ static int hostfs_writepages(struct address_space *mapping, struct writeback_con
 	return error;
 }
 
+void hostfs_zero_tail(struct inode *inode)
+{
+	loff_t size = i_size_read(inode);
+	struct folio *folio;
+	size_t offset;
+
+	if (!(size & (PAGE_SIZE - 1)))
+		return;
+	/* a folio that is not there, or not dirty, has zeroes: write-back puts them there */
+	folio = filemap_lock_folio(inode->i_mapping, size >> PAGE_SHIFT);
+	if (IS_ERR(folio))
+		return;
+	offset = offset_in_folio(folio, size);
+	if (folio_test_uptodate(folio))
+		folio_zero_segment(folio, offset, folio_size(folio));
+	folio_unlock(folio);
+	folio_put(folio);
+}
+
 /* ---- write(2) into the page cache ---- */
 
 static int hostfs_write_begin(struct file *file, struct address_space *mapping, loff_t pos,

@@ -295,8 +295,11 @@ static ssize_t hostfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		else
 			iov_iter_truncate(from, end - iocb->ki_pos);
 	}
-	if (written > 0)
+	if (written > 0) {
+		if (iocb->ki_pos > i_size_read(inode))
+			hostfs_zero_tail(inode);
 		written = __generic_file_write_iter(iocb, from);
+	}
 	inode_unlock(inode);
 	if (written > 0)
 		written = generic_write_sync(iocb, written);
@@ -360,6 +363,8 @@ static long hostfs_fallocate(struct file *file, int mode, loff_t offset, loff_t 
 
 	inode_lock(inode);
 	filemap_invalidate_lock(inode->i_mapping);
+	if (end > i_size_read(inode))
+		hostfs_zero_tail(inode);
 	error = filemap_write_and_wait(inode->i_mapping);
 	if (!error)
 		error = hostfs_call(req, __NR_fallocate, 1, handle->file, mode,

@@ -148,6 +148,11 @@ struct hostfs_handle *hostfs_open_data(struct hostfs_req *req, struct dentry *de
 bool hostfs_is_ahead(struct inode *inode);
 /* bytes that the file has here */
 u64 hostfs_window_size(struct super_block *sb, const struct statx *stx);
+/*
+ * Before the file grows: stores to a mapping beyond its end do not become data.
+ * The inode is locked.
+ */
+void hostfs_zero_tail(struct inode *inode);
 /* remembers that size and pages here are what the host has */
 void hostfs_note_state(struct inode *inode, const struct statx *stx);
 /*

@@ -264,6 +264,8 @@ static int set_size(struct hostfs_req *req, struct dentry *dentry, loff_t size)
 	 * The pages first: it waits for those that are on their way to the
 	 * host, which would make the file long again.
 	 */
+	if (size > old_size)
+		hostfs_zero_tail(inode);
 	truncate_setsize(inode, size);
 	error = hostfs_call(req, __NR_ftruncate, 1, handle->file, sbi->begin + size);
 	if (error && size > old_size)
