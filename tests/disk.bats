@@ -402,6 +402,21 @@ data_bytes() {
 	done
 }
 
+@test "more data than memory" {
+	make_ext4 "$image" 512
+	RUMP_MEMLIMIT=48m RUMP_NCPU=2 LIMIT=100 rump <<-END
+		etfs /dev/d $image blk
+		mkdir /m
+		mount ext4 /dev/d /m
+		fill rump /m/a 0 200m 1
+		fill rump /m/b 0 100m 2 fsync
+		check rump /m/a 0 200m 1
+		check rump /m/b 0 100m 2
+		umount /m
+	END
+	check_ext4 "$image"
+}
+
 @test "a block device of the host" {
 	[ "$(id -u)" = 0 ] || skip "needs root to set up a loop device"
 	make_ext4 "$image" 16

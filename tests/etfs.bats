@@ -435,6 +435,8 @@ make_tree() {
 		!EINVAL etfs relative $host/f reg
 		!EINVAL etfs / $host dir
 		!EINVAL etfs /x $host/f 77
+		!EINVAL etfs /x $host dir 0 100
+		!EINVAL etfs /x $host/f chr 1
 		!ENOENT etfs /x $host/none reg
 		!ENOTDIR etfs /x $host/f dir
 		!EISDIR etfs /x $host reg

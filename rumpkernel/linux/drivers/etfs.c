@@ -357,6 +357,11 @@ long rump_etfs_add(const char *key, const char *hostpath, int type, u64 begin, u
 		snprintf(why, why_size, "%s: unknown type %d", key, type);
 		return -EINVAL;
 	}
+	if ((begin || size != RUMP_ETFS_SIZE_ENDOFF) && type != RUMP_ETFS_REG &&
+	    type != RUMP_ETFS_BLK) {
+		snprintf(why, why_size, "%s: a window is for files and block devices", key);
+		return -EINVAL;
+	}
 	etfs = kzalloc(sizeof(*etfs), GFP_KERNEL);
 	if (!req || !etfs) {
 		kfree(etfs);
