@@ -11,7 +11,8 @@ import os
 import shutil
 
 # The ABI of rump kernels is x86-64's: these come from the tree itself.
-X86_UAPI = ("bitsperlong.h", "byteorder.h", "posix_types_64.h", "stat.h", "statfs.h", "swab.h")
+X86_UAPI = ("bitsperlong.h", "byteorder.h", "mman.h", "msgbuf.h", "posix_types_64.h", "sembuf.h",
+            "shmbuf.h", "stat.h", "statfs.h", "swab.h")
 # What kernel code may know of the project outside the overlay.
 PUBLIC = ("rump.h", "rumpuser.h")
 

@@ -584,6 +584,13 @@ int rump_pub_component_load(const char *name)
 	return -rump_kernel_call(load_request, (void *)name);
 }
 
+/* A carrier library (librumpfs_NAME.so) came after boot. */
+int rump_component_upcall(const char *name);
+int rump_component_upcall(const char *name)
+{
+	return rump_kernel_call(load_request, (void *)name);
+}
+
 /* ---- the end ---- */
 
 #define MAX_SUPERS 64

@@ -515,7 +515,8 @@ static void forked(void)
 	rump_is_forked = true;
 }
 
-extern void rump_shutdown_upcall(void);
+void rump_shutdown_upcall(void);
+int rump_component_upcall(const char *name);
 
 const struct rumpuser_upcalls rump_upcalls = {
 	.version = RUMPUSER_VERSION,
@@ -523,6 +524,7 @@ const struct rumpuser_upcalls rump_upcalls = {
 	.fault = rump_fault,
 	.shutdown = rump_shutdown_upcall,
 	.forked = forked,
+	.component_load = rump_component_upcall,
 };
 
 /*
@@ -532,7 +534,6 @@ const struct rumpuser_upcalls rump_upcalls = {
 long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu)
 {
 	struct rump_thread *thread = rump_thread_current();
-	void **sp = (void **)((unsigned long)init_stack + THREAD_SIZE - 64);
 	unsigned int cpu;
 
 	if (!thread)
@@ -545,9 +546,7 @@ long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu)
 		v->lock = cpu ? 1 : owner_of(thread);	/* given to nobody until it starts */
 	}
 	rump_vcpus[0].is_online = true;
-	*--sp = rump_boot_trampoline;
-	sp -= 6;
-	init_task.thread.sp = sp;
+	init_task.thread.sp = rump_new_stack(init_stack, rump_boot_trampoline);
 
 	thread->in_kernel = true;
 	thread->nr = RUMP_REQ_ATTACH;

@@ -15,7 +15,6 @@
 
 int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 {
-	void **sp = (void **)((unsigned long)task_stack_page(p) + THREAD_SIZE - 64);
 	struct rump_process *process = current->thread.process;
 
 	/* an lwp's registers belong to its host thread: fork(2) comes in by rump_pub_lwproc_* */
@@ -26,9 +25,7 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	p->thread.fn_arg = args->fn_arg;
 	if (!args->kthread)
 		p->thread.process = process;
-	*--sp = rump_task_trampoline;
-	sp -= 6;	/* what rump_switch_stack() pops */
-	p->thread.sp = sp;
+	p->thread.sp = rump_new_stack(task_stack_page(p), rump_task_trampoline);
 	return 0;
 }
 
@@ -85,7 +82,7 @@ noinline noinstr void arch_stack_walk(stack_trace_consume_fn consume, void *cook
 		sp = (unsigned long)task->thread.sp;
 		if (!is_on_stack(task, sp))
 			return;
-		bp = ((unsigned long *)sp)[5];
+		bp = ((unsigned long *)sp)[RUMP_STACK_RBP];
 	} else {
 		bp = (unsigned long)__builtin_frame_address(0);
 		sp = bp;

@@ -68,12 +68,9 @@ void rump_secondary_start(void)
 int __cpu_up(unsigned int cpu, struct task_struct *idle)
 {
 	struct rump_vcpu *v = &rump_vcpus[cpu];
-	void **sp = (void **)((unsigned long)task_stack_page(idle) + THREAD_SIZE - 64);
 	u64 end = hyp()->clock_mono() + START_TIMEOUT;
 
-	*--sp = rump_secondary_trampoline;
-	sp -= 6;
-	idle->thread.sp = sp;
+	idle->thread.sp = rump_new_stack(task_stack_page(idle), rump_secondary_trampoline);
 	v->p.current_task = idle;
 	v->p.cpu_offset = __per_cpu_offset[cpu];
 	v->p.irq_enabled = 0;

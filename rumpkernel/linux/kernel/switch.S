@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Stack switching.  All that a call may clobber is lost anyway, so six
- * registers and the stack pointer are a whole context.
- */
+/* Where new stacks begin, and where a fault in kernel code goes on. */
 #include <linux/linkage.h>
 
 	.text
-	.hidden rump_switch_stack
-SYM_FUNC_START(rump_switch_stack)	/* (void **save_sp, void *load_sp) */
-	push	%rbp
-	push	%rbx
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
-	mov	%rsp,(%rdi)
-	mov	%rsi,%rsp
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbx
-	pop	%rbp
-	ret
-SYM_FUNC_END(rump_switch_stack)
-
 	/* where a new stack begins: the stack pointer is 16-byte aligned here */
 	.hidden rump_task_trampoline
 SYM_CODE_START(rump_task_trampoline)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The system call table, and calls that are different in a rump kernel. */
+#include <uapi/linux/futex.h>
 #include <linux/linkage.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -113,6 +114,33 @@ static long rump_mremap(unsigned long addr, unsigned long old_len, unsigned long
 	return ret;
 }
 
+/* ---- futexes ---- */
+
+/*
+ * A word outside of the rump kernel's mappings lies in the application's own
+ * memory, which no other process of this kernel has: private, though not said.
+ */
+static bool is_own_mapping(unsigned long address)
+{
+	struct mm_struct *mm = current->mm;
+	bool found;
+
+	if (!mm->context.has_mappings)
+		return false;
+	mmap_read_lock(mm);
+	found = vma_lookup(mm, address);
+	mmap_read_unlock(mm);
+	return found;
+}
+
+static long rump_futex(u32 __user *uaddr, int op, u32 val, const struct __kernel_timespec __user *to,
+		       u32 __user *uaddr2, u32 val3)
+{
+	if (!(op & FUTEX_PRIVATE_FLAG) && !is_own_mapping((unsigned long)uaddr))
+		op |= FUTEX_PRIVATE_FLAG;
+	return sys_futex(uaddr, op, val, to, uaddr2, val3);
+}
+
 /* ---- the table ---- */
 
 #undef __SYSCALL
@@ -122,6 +150,7 @@ static long rump_mremap(unsigned long addr, unsigned long old_len, unsigned long
 const sys_call_ptr_t sys_call_table[NR_syscalls] = {
 	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
 #include <asm/syscall_table_64.h>
+	[__NR_futex] = (sys_call_ptr_t)(void *)rump_futex,
 	[__NR_munmap] = (sys_call_ptr_t)(void *)rump_munmap,
 	[__NR_mremap] = (sys_call_ptr_t)(void *)rump_mremap,
 #define OF_THE_HOST(name) [__NR_##name] = (sys_call_ptr_t)(void *)sys_rump_no_such_call

@@ -26,7 +26,7 @@
 #define SPINS_PER_YIELD	128
 
 /* Suspends this kernel stack; the host thread gets its own back. */
-void rump_park(void)
+static __always_inline void park(void)
 {
 	struct rump_vcpu *v = this_vcpu();
 
@@ -68,7 +68,7 @@ static void handover(struct rump_vcpu *v)
 	if (want && READ_ONCE(v->thread->done) && !v->thread->is_service && want != v->thread &&
 	    rump_claim(want)) {
 		v->handover = want;
-		rump_park();
+		park();
 	}
 }
 
@@ -152,7 +152,7 @@ void arch_cpu_idle(void)
 
 	if (!rump_pcpu_pending()) {
 		v->last = v->thread;
-		rump_park();
+		park();
 	}
 	raw_local_irq_enable();
 	raw_local_irq_disable();
@@ -321,7 +321,7 @@ void rump_user_loop(void)
 				barrier();
 				thread->done = 1;
 				this_vcpu()->in_user = true;
-				rump_park();
+				park();
 				if (unlikely(rump_pcpu_pending()))
 					rump_run_irqs();
 				this_vcpu()->in_user = false;

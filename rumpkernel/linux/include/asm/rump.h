@@ -12,6 +12,7 @@
 #include <linux/threads.h>
 #include <asm/irqflags.h>
 #include <asm/ptrace.h>
+#include <asm/thread_info.h>
 #include <rump/rumpuser.h>
 
 #define rump_export __attribute__((visibility("default"), used))
@@ -129,6 +130,45 @@ struct rump_process {
 	struct list_head list;
 };
 
+/*
+ * Suspends this stack and goes on with another one.  A stack at rest: the
+ * address to go on at, then %rbp.  Inline and without call or return, so that
+ * the processor's prediction of returns stays right on both.
+ */
+#define RUMP_STACK_RIP	0
+#define RUMP_STACK_RBP	1
+
+static __always_inline void rump_switch_stack(void **save_sp, void *load_sp)
+{
+	asm volatile("lea	-128(%%rsp),%%rsp\n\t"	/* the red zone */
+		     "push	%%rbp\n\t"
+		     "lea	1f(%%rip),%%rax\n\t"
+		     "push	%%rax\n\t"
+		     "mov	%%rsp,(%%rdi)\n\t"
+		     "mov	%%rsi,%%rsp\n\t"
+		     "pop	%%rax\n\t"
+		     "jmp	*%%rax\n"
+		     "1:	pop	%%rbp\n\t"
+		     "lea	128(%%rsp),%%rsp"
+		     : "+D" (save_sp), "+S" (load_sp)
+		     :
+		     : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
+		       "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
+		       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15",
+		       "cc", "memory");
+}
+
+/* The pointer to hand to rump_switch_stack() for a stack that begins at start(). */
+static inline void *rump_new_stack(void *stack_page, void (*start)(void))
+{
+	void **sp = (void **)((unsigned long)stack_page + THREAD_SIZE - 64);
+
+	sp -= 3;		/* start() finds the stack pointer aligned to 16 */
+	sp[RUMP_STACK_RIP] = start;
+	sp[RUMP_STACK_RBP] = NULL;
+	return sp;
+}
+
 /* ---- entry.c, on host stacks ---- */
 void rump_kick(struct rump_thread *thread);
 void rump_raise(unsigned int cpu, unsigned long irqs, const struct rumpuser_ops *user);
@@ -144,7 +184,6 @@ void rump_set_errno(int error);
 extern bool rump_is_up, rump_is_forked;
 
 /* ---- vcpu.c, on kernel stacks ---- */
-void rump_park(void);
 void rump_user_loop(void);
 void rump_exit_work(void);
 bool rump_claim(struct rump_thread *thread);
@@ -158,7 +197,6 @@ void rump_lwp_end(struct rump_thread *thread);
 extern struct rump_process rump_process0;
 
 /* ---- switch.S ---- */
-void rump_switch_stack(void **save_sp, void *load_sp);
 void rump_task_trampoline(void);
 void rump_boot_trampoline(void);
 void rump_secondary_trampoline(void);
