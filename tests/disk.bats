@@ -8,6 +8,7 @@ load programs
 setup_file() {
 	build_program rumpsh rumpsh.c sides.c
 	build_program diskbusy diskbusy.c sides.c
+	build_program frozen frozen.c sides.c
 }
 
 setup() {
@@ -400,6 +401,22 @@ data_bytes() {
 		RUMP_NCPU=$cpus timeout -k 5 100 "$PROGRAMS/diskbusy" "$image" 64
 		check_ext4 "$image"
 	done
+}
+
+@test "a host that does not answer holds up nobody but who asked" {
+	[ "$(id -u)" = 0 ] || skip "needs root to freeze a file system"
+	make_ext4 outer.img 64
+	mkdir outer
+	mount -o loop outer.img outer || skip "no loop devices on this host"
+	local cpus status=0
+	for cpus in 1 2; do
+		truncate -s 4M outer/disk.img
+		RUMP_NCPU=$cpus timeout -k 5 60 "$PROGRAMS/frozen" "$PWD/outer/disk.img" \
+			"fsfreeze -f $PWD/outer" "fsfreeze -u $PWD/outer" || status=$?
+	done
+	fsfreeze -u outer 2>/dev/null || true
+	umount outer
+	[ "$status" -eq 0 ]
 }
 
 @test "more data than memory" {
