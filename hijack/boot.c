@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "boot.h"
+#include "fork.h"
 #include "route.h"
 #include "signals.h"
 
@@ -185,11 +186,21 @@ int boot_slow(struct call *call)
 
 void boot_shutdown(void)
 {
+	struct lent_stack lent;
+	bool is_lent = is_on_signal_stack();
+	int saved;
+
 	if (!boot_is_ready() || __atomic_exchange_n(&has_shut_down, 1, __ATOMIC_ACQ_REL))
 		return;
+	if (is_lent)
+		signal_stack_lend(&lent);
 	self.inside++;
+	saved = errno;
 	shutdown_kernel();
+	errno = saved;
 	self.inside--;
+	if (is_lent)
+		signal_stack_return(&lent);
 }
 
 bool boot_has_ended(void)

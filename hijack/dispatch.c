@@ -55,6 +55,7 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "fdtable.h"
+#include "fork.h"
 #include "log.h"
 #include "mountinfo.h"
 #include "placeholder.h"
@@ -287,26 +288,51 @@ static long enter_masked(long nr, const long args[6], unsigned long mask)
 	return result;
 }
 
-static long enter_kernel(struct call *call, long nr, const long args[6], const unsigned long *mask)
+static long enter_booted(struct call *call, long nr, const long args[6],
+			 const unsigned long *mask)
+{
+	long result = boot_ensure(call);
+
+	if (result)
+		return result;
+	return mask ? enter_masked(nr, args, *mask) : enter(nr, args);
+}
+
+static __attribute__((noinline)) long enter_from_stub(struct call *call, long nr,
+						      const long args[6],
+						      const unsigned long *mask)
 {
 	long result;
 
+	TRAP_SAVE_VECTORS();
+	result = enter_booted(call, nr, args, mask);
+	TRAP_RESTORE_VECTORS();
+	return result;
+}
+
+static __attribute__((noinline)) long enter_off_stack(struct call *call, long nr,
+						      const long args[6],
+						      const unsigned long *mask)
+{
+	struct lent_stack lent;
+	long result;
+
+	signal_stack_lend(&lent);
+	result = call->door == DOOR_STUB ? enter_from_stub(call, nr, args, mask) :
+					   enter_booted(call, nr, args, mask);
+	signal_stack_return(&lent);
+	return result;
+}
+
+static long enter_kernel(struct call *call, long nr, const long args[6], const unsigned long *mask)
+{
 	if (self.in_spawn)
 		return -ENOTCONN;
-	if (call->door != DOOR_STUB) {
-		result = boot_ensure(call);
-		if (result)
-			return result;
-		return mask ? enter_masked(nr, args, *mask) : enter(nr, args);
-	}
-	{
-		TRAP_SAVE_VECTORS();
-		result = boot_ensure(call);
-		if (!result)
-			result = mask ? enter_masked(nr, args, *mask) : enter(nr, args);
-		TRAP_RESTORE_VECTORS();
-	}
-	return result;
+	if (__builtin_expect(is_on_signal_stack(), 0))
+		return enter_off_stack(call, nr, args, mask);
+	if (call->door == DOOR_STUB)
+		return enter_from_stub(call, nr, args, mask);
+	return enter_booted(call, nr, args, mask);
 }
 
 long rump_masked(struct call *call, long nr, const long args[6], const unsigned long *mask)

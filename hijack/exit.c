@@ -10,11 +10,7 @@
 long handle_exit_group(struct call *call)
 {
 	/* a child in shared memory ends alone */
-	if (!self.in_spawn) {
-		int saved = errno;
-
+	if (!self.in_spawn)
 		boot_shutdown();
-		errno = saved;
-	}
 	return host_call(call);
 }

@@ -32,6 +32,11 @@
 #define CLONE_SETTLS 0x00080000
 #endif
 
+#ifndef SS_AUTODISARM
+#define SS_AUTODISARM (1U << 31)
+#endif
+
+#define ROOM_TO_SWITCH 2048
 #define ROOM_BELOW_TOP 256 /* what libc may have put at the top of the new stack */
 
 struct trap_vfork {
@@ -164,7 +169,7 @@ long fork_call(struct call *call, ucontext_t *frame)
 		if (!self.inside)
 			hijack_has_threads = true;
 		else if (flags & CLONE_SETTLS)
-			self_of(tls)->inside = 1; /* a host thread of the kernel's */
+			self_of(tls)->inside = self_of(tls)->is_kernels = 1;
 	}
 	restore_control_words(frame);
 	{
@@ -199,26 +204,91 @@ long fork_call(struct call *call, ucontext_t *frame)
 	return result;
 }
 
+/*
+ * The host refuses to change the stack that the stack pointer is on, so that points
+ * elsewhere for the call; with all signals blocked nobody looks at it.
+ */
+static long sigaltstack_from_nowhere(const stack_t *stack)
+{
+	unsigned long all = ~0UL, mask;
+	long result = SYS_sigaltstack;
+
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, 8);
+	__asm__ volatile("mov	%%rsp, %%rbx\n\t"
+			 "xor	%%esp, %%esp\n\t"
+			 "syscall\n\t"
+			 "mov	%%rbx, %%rsp"
+			 : "+a"(result)
+			 : "D"(stack), "S"(NULL)
+			 : "rbx", "rcx", "r11", "memory");
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+	return result;
+}
+
+static void note_stack(const stack_t *stack)
+{
+	bool is_plain = !(stack->ss_flags & (SS_DISABLE | (int)SS_AUTODISARM));
+
+	self.stack_size = 0;
+	self.stack_base = (unsigned long)stack->ss_sp;
+	self.stack_size = is_plain ? stack->ss_size : 0;
+}
+
 long trap_sigaltstack(struct call *call, ucontext_t *frame)
 {
 	const stack_t *new = (const stack_t *)call->args[0];
-	stack_t stack;
+	stack_t stack, old;
+	long result;
 
-	if (!is_on(&frame->uc_stack, (unsigned long)frame) ||
-	    is_on(&frame->uc_stack, call->regs->sp)) {
-		long result = host_call(call);
-
-		/* a full return loads the stack from the frame */
-		if (!result)
-			host(SYS_sigaltstack, NULL, &frame->uc_stack);
-		return result;
-	}
-	/* we stand on it, the application does not */
 	if (new && user_copy(&stack, new, sizeof(stack)))
 		return -EFAULT;
-	if (call->args[1] && user_copy((void *)call->args[1], &frame->uc_stack, sizeof(stack)))
+	if (!frame || !is_on(&frame->uc_stack, (unsigned long)frame) ||
+	    is_on(&frame->uc_stack, call->regs->sp)) {
+		result = host(SYS_sigaltstack, new ? &stack : NULL, &old);
+	} else {
+		/* we stand on it, the application does not */
+		old = frame->uc_stack;
+		result = new ? sigaltstack_from_nowhere(&stack) : 0;
+	}
+	if (result)
+		return result;
+	if (new) {
+		note_stack(&stack);
+		/* a full return loads the stack from the frame */
+		if (frame)
+			frame->uc_stack = stack;
+	}
+	if (call->args[1] && user_copy((void *)call->args[1], &old, sizeof(old)))
 		return -EFAULT;
-	if (!new)
-		return 0;
-	trap_sigaltstack_off(frame, &stack);
+	return 0;
+}
+
+static void register_stack(unsigned long base, unsigned long size)
+{
+	stack_t stack = { .ss_sp = (void *)base, .ss_size = size };
+
+	if (!sigaltstack_from_nowhere(&stack))
+		return;
+	/* too small for a signal: those go to the stack that is in use then */
+	stack.ss_flags = SS_DISABLE;
+	sigaltstack_from_nowhere(&stack);
+}
+
+void signal_stack_lend(struct lent_stack *lent)
+{
+	unsigned long here = (unsigned long)__builtin_frame_address(0);
+
+	lent->base = self.stack_base;
+	lent->size = self.stack_size;
+	/* our frames and those of what we call until the stacks are switched */
+	self.stack_size = here - lent->base > 2 * ROOM_TO_SWITCH ?
+				  (here - ROOM_TO_SWITCH - lent->base) & ~63UL :
+				  0;
+	register_stack(self.stack_base, self.stack_size);
+}
+
+void signal_stack_return(const struct lent_stack *lent)
+{
+	self.stack_size = lent->size;
+	register_stack(lent->base, lent->size);
 }

@@ -66,7 +66,7 @@ static void *run(void *argument)
 	struct helper *helper = argument;
 	unsigned long one = 1;
 
-	self.inside = 1;
+	self.inside = self.is_kernels = 1;
 	for (;;) {
 		while (__atomic_load_n(&helper->state, __ATOMIC_SEQ_CST) != HELPER_WAITING)
 			host(SYS_futex, &helper->state, FUTEX_WAIT_PRIVATE,

@@ -43,8 +43,12 @@ struct self {
 	 * are the host's and the descriptors it makes are private.
 	 */
 	int inside;
+	/* a host thread of the kernel's: never armed */
+	int is_kernels;
 	/* a child in memory shared with its parent (posix_spawn): our tables are the parent's */
 	int in_spawn;
+	/* the application's signal stack; size 0: none, or one that disarms itself */
+	unsigned long stack_base, stack_size;
 	/* which of SIGNALS_KEPT the application believes to have blocked */
 	unsigned long shown_mask;
 	/* bit n - 1: signal n came while inside, its siginfo waits in signals.c */

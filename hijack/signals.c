@@ -12,9 +12,11 @@
  * the same siginfo, and the kernel call's EINTR becomes a restart if all handlers
  * have SA_RESTART, as Linux has it.  The application reads back what it installed.
  *
- * SIGSEGV and SIGBUS are ours from the start, for user_copy(), then the kernel's,
- * whose handler passes what it does not know to the one before: fault_entry() again.
- * What is neither's is the application's.  SIGSYS is the trap's (trap.c).
+ * SIGSEGV and SIGBUS are ours from the start, for user_copy().  The handler that the
+ * kernel's host side installs is called next, with the trap off: it does things with
+ * the signal stack that no other signal may come between.  What is not the kernel's
+ * comes back to the handler it found installed, fault_chain(), and is the application's.
+ * SIGSYS is the trap's (trap.c).
  *
  * Once the kernel runs, signals that end the process by default are caught to sync
  * and unmount first: killing `cp` on a host file system loses nothing either.
@@ -36,6 +38,8 @@ static struct {
 	bool is_known;	/* action holds what the application believes is installed */
 } table[SIGNALS + 1];
 static int table_lock;
+/* of SIGSEGV and SIGBUS */
+static void (*kernel_handlers[2])(int, siginfo_t *, void *);
 
 static __thread struct {
 	int signal;
@@ -178,17 +182,18 @@ static void fatal_entry(int signal, siginfo_t *info, void *context)
 	die_of(signal, info);
 }
 
-static void fault_entry(int signal, siginfo_t *info, void *context)
+static void arm_again(void)
 {
-	ucontext_t *uc = context;
-	struct kernel_sigaction action;
-	unsigned long pc = user_fault_fixup(uc->uc_mcontext.gregs[REG_RIP]);
+	if (hijack_has_trap && !self.is_kernels)
+		trap_arm();
+}
 
-	if (pc && info->si_code > 0) {
-		uc->uc_mcontext.gregs[REG_RIP] = pc;
-		return;
-	}
-	action = signals_application(signal);
+/* What is neither ours nor the kernel's. */
+static void fault_chain(int signal, siginfo_t *info, void *context)
+{
+	struct kernel_sigaction action = signals_application(signal);
+
+	arm_again();
 	if (is_function(action.handler) &&
 	    !(info->si_code > 0 && self.shown_mask & SIGNAL_BIT(signal))) {
 		if (self.inside && info->si_code <= 0) {
@@ -209,6 +214,27 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 	}
 	boot_shutdown();
 	die_of(signal, info);
+}
+
+static void fault_entry(int signal, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	unsigned long pc = user_fault_fixup(uc->uc_mcontext.gregs[REG_RIP]);
+	void (*kernels)(int, siginfo_t *, void *) =
+		__atomic_load_n(&kernel_handlers[signal == SIGBUS], __ATOMIC_ACQUIRE);
+
+	if (pc && info->si_code > 0) {
+		uc->uc_mcontext.gregs[REG_RIP] = pc;
+		return;
+	}
+	if (!kernels || self.in_spawn) {
+		fault_chain(signal, info, context);
+		return;
+	}
+	if (hijack_has_trap && !self.is_kernels)
+		trap_disarm();
+	kernels(signal, info, context);
+	arm_again();
 }
 
 /* ---- the way out of the kernel ---- */
@@ -316,11 +342,36 @@ long handle_sigaction(struct call *call)
 	return result;
 }
 
+/* A fault of the kernel's goes by way of fault_entry(), on its stack and with its mask. */
+static long inside_fault_action(struct call *call, const struct kernel_sigaction *action)
+{
+	struct kernel_sigaction *old = (struct kernel_sigaction *)call->args[2];
+	int at = call->args[0] == SIGBUS;
+
+	if (old) {
+		*old = (struct kernel_sigaction){ fault_chain,
+						  SA_SIGINFO | SA_ONSTACK | SA_NODEFER |
+							  SA_RESTORER_FLAG,
+						  trap_restorer, 0 };
+		if (kernel_handlers[at])
+			old->handler = kernel_handlers[at];
+	}
+	if (action)
+		__atomic_store_n(&kernel_handlers[at],
+				 is_function(action->handler) && action->handler != fault_chain ?
+					 action->handler :
+					 NULL,
+				 __ATOMIC_RELEASE);
+	return 0;
+}
+
 long signals_inside_sigaction(struct call *call)
 {
 	const struct kernel_sigaction *action = (const void *)call->args[1];
 	struct kernel_sigaction ours;
 
+	if (is_fault(call->args[0]))
+		return inside_fault_action(call, action);
 	if (action) {
 		/* libc's restorer would trap */
 		ours = *action;

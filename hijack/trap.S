@@ -219,41 +219,6 @@ FUNCTION(trap_vfork_on):
 	mov	%rsp, %r11
 	jmp	restore_all
 
-/*
- * void trap_sigaltstack_off(ucontext_t *frame, const stack_t *new): leaves the signal stack
- * for the application's, below its red zone, makes the call there and goes on behind
- * the application's instruction with its result.
- */
-FUNCTION(trap_sigaltstack_off):
-	mov	%rdi, %rbx
-	mov	%rsi, %rbp
-	mov	224(%rbx), %rcx
-	test	%rcx, %rcx
-	jz	1f
-	cmpl	$0x46505853, 464(%rcx)
-	jne	1f
-	mov	472(%rcx), %eax
-	mov	476(%rcx), %edx
-	xrstor64 (%rcx)
-1:	mov	160(%rbx), %r8
-	sub	$(128 + 144 + 32), %r8
-	and	$-16, %r8
-	lea	40(%rbx), %rsi
-	mov	%r8, %rdi
-	mov	$18, %ecx
-	rep	movsq				/* struct trap_regs */
-	mov	%rbp, %rsi
-	mov	$3, %ecx
-	rep	movsq				/* stack_t */
-	mov	%r8, %rsp
-	lea	144(%rsp), %rdi
-	xor	%esi, %esi
-	mov	$SYS_sigaltstack, %eax
-	syscall
-	mov	%rax, 104(%rsp)
-	mov	%rsp, %r11
-	jmp	restore_all
-
 /* Unmaps the stack that the thread stands on, then ends it: no stack is needed. */
 FUNCTION(trap_unmap_and_exit):
 	mov	$SYS_munmap, %eax

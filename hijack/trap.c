@@ -16,7 +16,7 @@
  *
  * What needs the registers themselves is done here or in fork.c, before the dispatcher:
  *	rt_sigreturn	the frame is the application's: issue it from our text on it
- *	sigaltstack	EPERM while we run on that stack: leave it first
+ *	sigaltstack	EPERM while we run on that stack: made from nowhere
  *	rt_sigprocmask	the frame's mask must follow, or a full return undoes it
  *	clone, fork	the child must arm itself first
  *	munmap		of the stack that the thread stands on (musl's thread exit)
@@ -58,6 +58,11 @@ void trap_arm(void)
 	     trap_text_length, 0);
 }
 
+void trap_disarm(void)
+{
+	host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+}
+
 static void make_call(struct call *call, struct trap_regs *regs, enum hijack_door door)
 {
 	call->nr = regs->ax;
@@ -90,6 +95,9 @@ void trap_from_stub(struct trap_regs *regs)
 	case SYS_fork:
 	case SYS_vfork:
 		regs->ax = fork_call(&call, NULL);
+		return;
+	case SYS_sigaltstack:
+		regs->ax = trap_sigaltstack(&call, NULL);
 		return;
 	case SYS_munmap:
 		check_unmap(&call);
@@ -202,6 +210,6 @@ long handle_ptrace(struct call *call)
 {
 	/* a tracer steps on system calls and counts them: be out of its way until exec */
 	if (call->args[0] == 0 && hijack_has_trap)
-		host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+		trap_disarm();
 	return host_call(call);
 }

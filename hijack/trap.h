@@ -15,8 +15,9 @@ struct trap_regs {
 
 /* Turns the trap on in this process; -errno if the host has none. */
 int trap_start(void);
-/* Turns it on for the calling thread. */
+/* Turns it on and off for the calling thread. */
 void trap_arm(void);
+void trap_disarm(void);
 
 /* ---- trap.S ---- */
 
@@ -37,8 +38,6 @@ void trap_sigreturn(unsigned long sp) __attribute__((visibility("hidden"), noret
 long trap_clone(const long args[6], long nr) __attribute__((visibility("hidden")));
 struct trap_vfork;
 void trap_vfork_on(struct trap_vfork *block) __attribute__((visibility("hidden"), noreturn));
-void trap_sigaltstack_off(void *frame, const void *new)
-	__attribute__((visibility("hidden"), noreturn));
 void trap_unmap_and_exit(unsigned long address, unsigned long length)
 	__attribute__((visibility("hidden"), noreturn));
 

@@ -10,9 +10,11 @@ program_ls_cat_stat() {
 	ln -s file "$T/small/link"
 	under cp -a "$T/small" /rump/small
 	[ "$(under cat /rump/small/file /rump/small/link)" = hello$'\n'hello ]
-	diff <(cd "$T/small" && ls -lR --time-style=full-iso . | grep -v ^total) \
+	# sizes of folders are the file system's affair
+	diff <(cd "$T/small" && ls -lR --time-style=full-iso . | grep -v ^total |
+			sed '/^d/s/[0-9]* 20/ 20/') \
 		<(under ls -lR --time-style=full-iso /rump/small | grep -v ^total |
-			sed 's,/rump/small,.,')
+			sed 's,/rump/small,.,; /^d/s/[0-9]* 20/ 20/')
 	[ "$(under stat -c '%n %s %F %a' /rump/small/file)" = "/rump/small/file 6 regular file 644" ]
 	[ "$(under readlink /rump/small/link)" = file ]
 	[ "$(under realpath /rump/small/../small/link)" = /rump/small/file ]
