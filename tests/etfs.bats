@@ -277,6 +277,28 @@ make_tree() {
 	[ "$(cat "$host/file")" = old ]
 }
 
+@test "files that may be written but not read, and files without a size" {
+	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
+	printf 'abcdef' >"$host/drop"
+	chmod 222 "$host/drop"
+	local user=()
+	[ "$(id -u)" != 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	"${user[@]}" timeout -k 5 60 "$PROGRAMS/rumpsh" <<-END
+		etfs /host $host dirsubdirs
+		!EACCES cat rump /host/drop
+		append rump /host/drop ghi
+		patch rump /host/drop 1 XY
+	END
+	chmod 644 "$host/drop"
+	[ "$(cat "$host/drop")" = aXYdefghi ]
+	run rump <<-END
+		etfs /hostproc /proc/sys/kernel dirsubdirs
+		cat rump /hostproc/ostype
+	END
+	echo "$output"
+	[ "$output" = Linux ]
+}
+
 @test "symlinks of the host do not lead out of the tree" {
 	mkdir outside
 	echo outside >outside/file

@@ -445,6 +445,9 @@ struct rump_disk *rump_disk_add(const struct rump_disk_spec *spec, char *why, si
 		goto close;
 	disk->index = error;
 
+	/* a device discards whole sectors of its own */
+	if (S_ISBLK(info->mode) && spec->begin % info->block_size)
+		info->can_discard = false;
 	error = disk_register(disk, bytes, sector, info->can_discard && !info->is_readonly,
 			      spec->readonly || info->is_readonly);
 	if (error) {

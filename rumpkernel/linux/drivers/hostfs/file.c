@@ -280,6 +280,92 @@ static int hostfs_fsync(struct file *file, loff_t start, loff_t end, int datasyn
 	return own;
 }
 
+/* ---- around the page cache ---- */
+
+#define BOUNCE	(64 * 1024)
+
+/* Files without a size that hold something: those of the host's proc and sysfs. */
+static ssize_t read_directly(struct kiocb *iocb, struct iov_iter *to)
+{
+	size_t length = min_t(size_t, iov_iter_count(to), BOUNCE);
+	struct hostfs_req *req __free(hostfs_req) = NULL;
+	struct hostfs_handle *handle __free(hostfs_handle) = NULL;
+	void *buffer __free(kfree) = NULL;
+	long got;
+
+	if (!length)
+		return 0;
+	req = hostfs_req_alloc();
+	buffer = kmalloc(length, GFP_KERNEL);
+	if (!req || !buffer)
+		return -ENOMEM;
+	handle = hostfs_data_handle(file_inode(iocb->ki_filp), false);
+	if (!handle)
+		return -EBADF;
+	got = hostfs_call(req, __NR_pread64, 1, handle->file, (unsigned long)buffer, length,
+			  hostfs_s(file_inode(iocb->ki_filp)->i_sb)->begin + iocb->ki_pos);
+	if (got <= 0)
+		return got;
+	if (copy_to_iter(buffer, got, to) != got)
+		return -EFAULT;
+	iocb->ki_pos += got;
+	return got;
+}
+
+static ssize_t hostfs_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+
+	if (!i_size_read(inode) && hostfs_s(inode->i_sb)->size == HOSTFS_TO_END)
+		return read_directly(iocb, to);
+	return generic_file_read_iter(iocb, to);
+}
+
+/* The host does not let it be read, so a page cannot be changed in part. */
+static ssize_t write_directly(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	struct hostfs_handle *handle __free(hostfs_handle) = hostfs_data_handle(inode, true);
+	struct hostfs_req *req __free(hostfs_req) = hostfs_req_alloc();
+	void *buffer __free(kfree) = kmalloc(BOUNCE, GFP_KERNEL);
+	ssize_t done = 0;
+	long put;
+
+	if (!req || !buffer)
+		return -ENOMEM;
+	if (!handle)
+		return -EBADF;
+	while (iov_iter_count(from)) {
+		size_t length = min_t(size_t, iov_iter_count(from), BOUNCE);
+
+		length = copy_from_iter(buffer, length, from);
+		if (!length)
+			return done ?: -EFAULT;
+		put = hostfs_call(req, __NR_pwrite64, 1, handle->file, (unsigned long)buffer,
+				  length, hostfs_s(inode->i_sb)->begin + iocb->ki_pos);
+		if (put < 0)
+			return done ?: put;
+		iocb->ki_pos += put;
+		done += put;
+		if (iocb->ki_pos > i_size_read(inode))
+			i_size_write(inode, iocb->ki_pos);
+		if (put < length)
+			break;
+	}
+	return done;
+}
+
+static bool can_read(struct inode *inode)
+{
+	struct hostfs_inode *hi = hostfs_i(inode);
+	bool yes;
+
+	spin_lock(&inode->i_lock);
+	yes = hi->reader;
+	spin_unlock(&inode->i_lock);
+	return yes;
+}
+
 static ssize_t hostfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -298,7 +384,10 @@ static ssize_t hostfs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	if (written > 0) {
 		if (iocb->ki_pos > i_size_read(inode))
 			hostfs_zero_tail(inode);
-		written = __generic_file_write_iter(iocb, from);
+		if (can_read(inode))
+			written = __generic_file_write_iter(iocb, from);
+		else
+			written = write_directly(iocb, from);
 	}
 	inode_unlock(inode);
 	if (written > 0)
@@ -397,7 +486,7 @@ const struct file_operations hostfs_file_fops = {
 	.flush = hostfs_flush,
 	.release = hostfs_release,
 	.llseek = hostfs_llseek,
-	.read_iter = generic_file_read_iter,
+	.read_iter = hostfs_read_iter,
 	.write_iter = hostfs_write_iter,
 	.mmap = generic_file_mmap,
 	.fsync = hostfs_fsync,
