@@ -16,6 +16,7 @@
 #include "fork.h"
 #include "route.h"
 #include "signals.h"
+#include "trap.h"
 
 #define BOOT_STACK (512 * 1024)
 #define LIBRARY	   "librump.so.0"
@@ -188,6 +189,7 @@ void boot_shutdown(void)
 {
 	struct lent_stack lent;
 	bool is_lent = is_on_signal_stack();
+	unsigned char old;
 	int saved;
 
 	if (!boot_is_ready() || __atomic_exchange_n(&has_shut_down, 1, __ATOMIC_ACQ_REL))
@@ -195,9 +197,11 @@ void boot_shutdown(void)
 	if (is_lent)
 		signal_stack_lend(&lent);
 	self.inside++;
+	old = trap_open();
 	saved = errno;
 	shutdown_kernel();
 	errno = saved;
+	trap_close(old);
 	self.inside--;
 	if (is_lent)
 		signal_stack_return(&lent);

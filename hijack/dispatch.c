@@ -38,7 +38,9 @@
  *
  * Inside.  While a thread is in the kernel (or boots it) its host calls are the
  * kernel's: they pass, and the descriptors they make are moved out of the
- * application's way and hidden (FDTABLE_PRIVATE).
+ * application's way and hidden (FDTABLE_PRIVATE).  In a call of the kernel not even the
+ * trap looks at them; there the kernel's side tells of its descriptors by
+ * rumphijack_private_fd().
  *
  * Limits.  Not seen: static and setuid programs, ld.so before our constructor.  The
  * child of fork() cannot enter the kernel yet: its calls give ENOTCONN.  Placeholders
@@ -253,11 +255,14 @@ static bool is_restartable(long nr)
 
 static inline __attribute__((always_inline)) long enter(long nr, const long args[6])
 {
+	unsigned char old;
 	long result;
 
 	for (;;) {
 		self.inside++;
+		old = trap_open();
 		result = boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		trap_close(old);
 		self.inside--;
 		if (__builtin_expect(!self.deferred || self.inside, 1))
 			return result;
@@ -274,13 +279,17 @@ static inline __attribute__((always_inline)) long enter(long nr, const long args
  */
 static long enter_masked(long nr, const long args[6], unsigned long mask)
 {
+	unsigned char selector;
 	unsigned long old;
 	long result = -EINTR;
 
 	self.inside++;
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8);
-	if (!__atomic_load_n(&self.deferred, __ATOMIC_SEQ_CST))
+	if (!__atomic_load_n(&self.deferred, __ATOMIC_SEQ_CST)) {
+		selector = trap_open();
 		result = boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		trap_close(selector);
+	}
 	self.inside--;
 	if (self.deferred && !self.inside)
 		signals_deliver();

@@ -85,14 +85,22 @@ static bool is_on(const stack_t *stack, unsigned long address)
 }
 
 /* Fills in what the child starts with; returns its stack pointer. */
-static unsigned long prepare_child(unsigned long top, const struct trap_regs *regs)
+static unsigned long prepare_child(unsigned long top, const struct trap_regs *regs,
+				   struct self *child)
 {
 	struct trap_start *start;
 
 	start = (struct trap_start *)((top - ROOM_BELOW_TOP - sizeof(*start)) & ~63UL);
 	start->regs = *regs;
 	start->regs.sp = top;
-	start->must_arm = hijack_has_trap && !self.inside;
+	start->selector = NULL;
+	if (self.inside) {
+		if (child != &self)
+			child->inside = child->is_kernels = 1;
+	} else if (hijack_has_trap) {
+		child->selector = SELECTOR_BLOCK;
+		start->selector = &child->selector;
+	}
 	return (unsigned long)start;
 }
 
@@ -168,12 +176,11 @@ long fork_call(struct call *call, ucontext_t *frame)
 		patch_threads();
 		if (!self.inside)
 			hijack_has_threads = true;
-		else if (flags & CLONE_SETTLS)
-			self_of(tls)->inside = self_of(tls)->is_kernels = 1;
 	}
 	restore_control_words(frame);
 	{
-		unsigned long sp = prepare_child(stack, call->regs);
+		unsigned long sp = prepare_child(
+			stack, call->regs, flags & CLONE_SETTLS ? self_of(tls) : &self);
 
 		if (call->nr == SYS_clone)
 			args[1] = sp;

@@ -38,6 +38,8 @@ struct call {
 
 /* What a thread is to the hijack. */
 struct self {
+	/* the trap's selector: SELECTOR_BLOCK traps, SELECTOR_ALLOW lets everything pass */
+	unsigned char selector;
 	/*
 	 * > 0: in the kernel, in boot, or a host thread of the kernel: all its calls
 	 * are the host's and the descriptors it makes are private.
@@ -54,6 +56,9 @@ struct self {
 	/* bit n - 1: signal n came while inside, its siginfo waits in signals.c */
 	unsigned long deferred;
 };
+
+#define SELECTOR_ALLOW 0
+#define SELECTOR_BLOCK 1
 
 extern __thread struct self self __attribute__((tls_model("initial-exec")));
 

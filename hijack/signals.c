@@ -182,25 +182,22 @@ static void fatal_entry(int signal, siginfo_t *info, void *context)
 	die_of(signal, info);
 }
 
-static void arm_again(void)
-{
-	if (hijack_has_trap && !self.is_kernels)
-		trap_arm();
-}
-
 /* What is neither ours nor the kernel's. */
 static void fault_chain(int signal, siginfo_t *info, void *context)
 {
 	struct kernel_sigaction action = signals_application(signal);
+	unsigned char old;
 
-	arm_again();
 	if (is_function(action.handler) &&
 	    !(info->si_code > 0 && self.shown_mask & SIGNAL_BIT(signal))) {
 		if (self.inside && info->si_code <= 0) {
 			defer(signal, info);
 			return;
 		}
+		old = self.selector;
+		trap_close(hijack_has_trap && !self.is_kernels ? SELECTOR_BLOCK : old);
 		run_handler(signal, info, context, true);
+		trap_close(old);
 		return;
 	}
 	if (action.handler == (void *)SIG_IGN && info->si_code <= 0)
@@ -222,6 +219,7 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 	unsigned long pc = user_fault_fixup(uc->uc_mcontext.gregs[REG_RIP]);
 	void (*kernels)(int, siginfo_t *, void *) =
 		__atomic_load_n(&kernel_handlers[signal == SIGBUS], __ATOMIC_ACQUIRE);
+	unsigned char old;
 
 	if (pc && info->si_code > 0) {
 		uc->uc_mcontext.gregs[REG_RIP] = pc;
@@ -231,10 +229,9 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 		fault_chain(signal, info, context);
 		return;
 	}
-	if (hijack_has_trap && !self.is_kernels)
-		trap_disarm();
+	old = trap_open();
 	kernels(signal, info, context);
-	arm_again();
+	trap_close(old);
 }
 
 /* ---- the way out of the kernel ---- */

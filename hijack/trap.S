@@ -173,14 +173,14 @@ FUNCTION(trap_clone):
 
 /* A new thread: sp is its struct trap_start. */
 child:
-	cmpq	$0, 144(%rsp)
-	je	1f
+	mov	144(%rsp), %r8			/* the selector */
+	test	%r8, %r8
+	jz	1f
 	mov	$SYS_prctl, %eax
 	mov	$PR_SET_SYSCALL_USER_DISPATCH, %edi
 	mov	$1, %esi
 	mov	trap_text_start(%rip), %rdx
 	mov	trap_text_length(%rip), %r10
-	xor	%r8d, %r8d
 	syscall
 1:	movq	$0, 104(%rsp)
 	mov	%rsp, %r11
@@ -190,7 +190,7 @@ child:
  * void trap_vfork_on(struct trap_vfork *block): clone on the block's own stack, because the
  * child's signals would run over ours.  The parent goes on in C on the application's
  * stack (trap_vfork_done) and from there to the application.
- * Block: regs 0, must_arm 144, args 152 (6), nr 200, then the stack's room.
+ * Block: regs 0, selector 144, args 152 (6), nr 200, then the stack's room.
  */
 FUNCTION(trap_vfork_on):
 	mov	%rdi, %rbx

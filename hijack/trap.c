@@ -6,8 +6,9 @@
  * ===================
  * Syscall User Dispatch turns every system call instruction outside our own text into
  * SIGSYS.  The handler makes a struct call of the registers and asks the
- * dispatcher.  Nothing is kept per thread: no selector byte (the selector is NULL), no
- * thread-local state, so a siglongjmp() out of a call leaves nothing behind.
+ * dispatcher.  Each thread has a selector byte that lets its calls pass while it is in
+ * the kernel, which nothing leaves by longjmp() (signals.c); around a host call nothing
+ * is kept, so a siglongjmp() out of one leaves nothing behind.
  *
  * The handler has an empty mask and SA_NODEFER, so traps nest, and SA_ONSTACK, because
  * small stacks exist.  It leaves by loading the registers (trap_fast_return) instead of
@@ -54,13 +55,9 @@ void trap_from_stub(struct trap_regs *regs) __attribute__((visibility("hidden"))
 
 void trap_arm(void)
 {
+	self.selector = SELECTOR_BLOCK;
 	host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, trap_text_start,
-	     trap_text_length, 0);
-}
-
-void trap_disarm(void)
-{
-	host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+	     trap_text_length, &self.selector);
 }
 
 static void make_call(struct call *call, struct trap_regs *regs, enum hijack_door door)
@@ -184,8 +181,9 @@ int trap_start(void)
 	if (is_error(result))
 		return result;
 	host(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
+	self.selector = SELECTOR_BLOCK;
 	result = host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, trap_text_start,
-		      trap_text_length, 0);
+		      trap_text_length, &self.selector);
 	if (is_error(result)) {
 		struct kernel_sigaction theirs = signals_application(SIGSYS);
 
@@ -210,6 +208,6 @@ long handle_ptrace(struct call *call)
 {
 	/* a tracer steps on system calls and counts them: be out of its way until exec */
 	if (call->args[0] == 0 && hijack_has_trap)
-		trap_disarm();
+		host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
 	return host_call(call);
 }

@@ -15,16 +15,34 @@ struct trap_regs {
 
 /* Turns the trap on in this process; -errno if the host has none. */
 int trap_start(void);
-/* Turns it on and off for the calling thread. */
+/* Turns it on for the calling thread. */
 void trap_arm(void);
-void trap_disarm(void);
+
+/*
+ * In between the kernel's side makes its host calls with its own instructions: they need
+ * not be looked at, and no SIGSYS can come while the thread is on the kernel's stack.
+ */
+static inline unsigned char trap_open(void)
+{
+	unsigned char old = self.selector;
+
+	self.selector = SELECTOR_ALLOW;
+	__asm__ volatile("" : : : "memory");
+	return old;
+}
+
+static inline void trap_close(unsigned char old)
+{
+	__asm__ volatile("" : : : "memory");
+	self.selector = old;
+}
 
 /* ---- trap.S ---- */
 
 /* What a new thread starts with; lies at its stack pointer. */
 struct trap_start {
 	struct trap_regs regs;
-	unsigned long must_arm;
+	unsigned char *selector; /* NULL: not to be armed */
 };
 
 extern const char trap_stubs[] __attribute__((visibility("hidden")));

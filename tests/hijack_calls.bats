@@ -49,6 +49,7 @@ on_host() {
 	on_host pointers; cases pointers
 }
 @test "signals interrupt, restart and are masked as on Linux" { on_host signals; cases signals; }
+@test "programs and handlers on a signal stack" { on_host altstack; cases altstack; }
 @test "poll on both sides" { on_host polls; cases polls; }
 @test "select on both sides" { on_host selects; cases selects; }
 @test "epoll on both sides" { on_host epolls; cases epolls; }

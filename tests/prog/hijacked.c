@@ -349,6 +349,50 @@ static void signals(void)
 	CHECK(got == 5);
 }
 
+static char *volatile handler_text;
+
+/* In the kernel from the signal stack, by symbol and by the trap. */
+static void use_on_stack(int signal)
+{
+	char mine[512], text[16] = "";
+	FILE *file;
+
+	memset(mine, signal, sizeof(mine));
+	file = fopen(in_folder("altstack"), "r");
+	if (file && fgets(text, sizeof(text), file) && !strcmp(text, "hello\n"))
+		got++;
+	if (file)
+		fclose(file);
+	for (unsigned int i = 0; i < sizeof(mine); i++)
+		if (mine[i] != signal)
+			got = 99;
+	handler_text = mine;
+}
+
+/* A program with a signal stack: the trap runs on it too. */
+static void altstack(void)
+{
+	static char memory[65536];
+	stack_t stack = { .ss_sp = memory, .ss_size = sizeof(memory) }, seen;
+	struct sigaction action = { .sa_handler = use_on_stack, .sa_flags = SA_ONSTACK };
+	char text[16];
+	FILE *file;
+
+	CHECK(sigaltstack(&stack, NULL) == 0 && sigaction(SIGUSR1, &action, NULL) == 0);
+	CHECK((file = fopen(in_folder("altstack"), "w"))); /* boots */
+	CHECK(fputs("hello\n", file) >= 0 && fclose(file) == 0);
+	for (int i = 1; i < 50; i++) {
+		CHECK((file = fopen(in_folder("altstack"), "r")));
+		CHECK(fgets(text, sizeof(text), file) && !strcmp(text, "hello\n"));
+		CHECK(fclose(file) == 0);
+		raise(SIGUSR1);
+		CHECK(got == i);
+		CHECK(handler_text > memory && handler_text < memory + sizeof(memory));
+	}
+	CHECK(sigaltstack(NULL, &seen) == 0 && seen.ss_sp == memory);
+	CHECK(seen.ss_size == sizeof(memory) && !seen.ss_flags);
+}
+
 /* ---- waits ---- */
 
 static int rump_pair[2], host_pair[2];
@@ -649,7 +693,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	CASE(numbers), CASE(limits), CASE(close_all), CASE(inside_libc), CASE(slip), CASE(copies),
-	CASE(pointers), CASE(signals), CASE(polls), CASE(selects), CASE(epolls), CASE(threads),
+	CASE(pointers), CASE(signals), CASE(altstack), CASE(polls), CASE(selects), CASE(epolls), CASE(threads),
 	CASE(forks), CASE(cwds), CASE(borders), CASE(end_unflushed), CASE(end_exit),
 	CASE(end_quick), CASE(end_signal), CASE(end_fault),
 };
