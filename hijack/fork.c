@@ -241,6 +241,14 @@ static void note_stack(const stack_t *stack)
 	self.stack_size = is_plain ? stack->ss_size : 0;
 }
 
+void signal_stack_start(void)
+{
+	stack_t stack;
+
+	if (!host(SYS_sigaltstack, NULL, &stack))
+		note_stack(&stack);
+}
+
 long trap_sigaltstack(struct call *call, ucontext_t *frame)
 {
 	const stack_t *new = (const stack_t *)call->args[0];

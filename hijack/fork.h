@@ -33,6 +33,8 @@ static inline bool is_on_signal_stack(void)
 	return (unsigned long)__builtin_frame_address(0) - self.stack_base < self.stack_size;
 }
 
+/* Learns of a stack from before the trap was on. */
+void signal_stack_start(void);
 void signal_stack_lend(struct lent_stack *lent);
 void signal_stack_return(const struct lent_stack *lent);
 

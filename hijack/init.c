@@ -68,10 +68,16 @@ __attribute__((constructor)) static void start(void)
 	log_is_on = config.log;
 	hijack_is_active = true;
 	signals_start();
-	if (config.trap != HIJACK_TRAP_OFF && trap_start())
-		complain("this host has no Syscall User Dispatch: only calls by libc symbols are seen "
-			 "(trap=off says that this is fine)",
-			 NULL);
+	if (config.trap != HIJACK_TRAP_OFF) {
+		int result = trap_start();
+
+		if (result)
+			complain(result == -EBUSY ? "under valgrind" :
+						    "without Syscall User Dispatch on this host",
+				 " only calls by libc's functions are seen (trap=off says that this "
+				 "is fine)",
+				 NULL);
+	}
 	return;
 refuse:
 	if (config.is_strict)

@@ -13,7 +13,7 @@ struct trap_regs {
 	unsigned long di, si, bp, bx, dx, ax, cx, sp, ip, flags;
 };
 
-/* Turns the trap on in this process; -errno if the host has none. */
+/* Turns the trap on in this process; -errno if the host has none, EBUSY under valgrind. */
 int trap_start(void);
 /* Turns it on for the calling thread. */
 void trap_arm(void);
