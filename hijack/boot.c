@@ -19,12 +19,12 @@
 #include "trap.h"
 
 #define BOOT_STACK (512 * 1024)
-#define LIBRARY	   "librump.so.0"
+#define LIBRARY "librump.so.0"
 
 int boot_state;
 long (*boot_syscall)(long, long, long, long, long, long, long);
 
-static int boot_error;		/* why BOOT_FAILED */
+static int boot_error; /* why BOOT_FAILED */
 static int has_shut_down;
 static int (*shutdown_kernel)(void);
 static int (*interrupt_thread)(pid_t);
@@ -67,8 +67,8 @@ static int configure(int (*boot_conf)(const char *, const char *), const char *(
 
 	if (!config.boot_count)
 		return 0;
-	address = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	address =
+		host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(address))
 		return ENOMEM;
 	if (hijack_config_boot_text(&config, *start_directory ? start_directory : NULL,

@@ -14,7 +14,7 @@
 #define BUFFER (128 * 1024)
 
 struct end {
-	int rump_fd;	/* FDTABLE_HOST: on the host */
+	int rump_fd; /* FDTABLE_HOST: on the host */
 	int fd;
 };
 
@@ -55,16 +55,16 @@ static long copy(struct call *call, const struct end *in, long *in_offset, const
 		unsigned long want = count - done < BUFFER ? count - done : BUFFER;
 		long got, put = 0;
 
-		got = in_offset ? on(call, in, SYS_pread64, buffer, want, *in_offset) :
-				  on(call, in, SYS_read, buffer, want, 0);
+		got = in_offset ? on(call, in, SYS_pread64, buffer, want, *in_offset)
+				: on(call, in, SYS_read, buffer, want, 0);
 		if (got <= 0) {
 			result = got;
 			break;
 		}
 		while (put < got) {
 			result = out_offset ? on(call, out, SYS_pwrite64, buffer + put, got - put,
-						 *out_offset) :
-					      on(call, out, SYS_write, buffer + put, got - put, 0);
+						 *out_offset)
+					    : on(call, out, SYS_write, buffer + put, got - put, 0);
 			if (result <= 0)
 				break;
 			put += result;
@@ -162,8 +162,8 @@ long handle_splice(struct call *call)
 		return error;
 	result = copy(call, &in, call->args[1] ? &in_offset : NULL, &out,
 		      call->args[3] ? &out_offset : NULL, call->args[4]);
-	if (result >= 0 && (store_offset(call->args[1], &in_offset) ||
-			    store_offset(call->args[3], &out_offset)))
+	if (result >= 0 &&
+	    (store_offset(call->args[1], &in_offset) || store_offset(call->args[3], &out_offset)))
 		return -EFAULT;
 	return result;
 }

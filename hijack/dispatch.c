@@ -69,7 +69,7 @@ enum { HIJACK_HANDLERS(NUMBER) };
 #undef NUMBER
 
 #define POINTER(name) handle_##name,
-static long (*const handlers[])(struct call *) = { HIJACK_HANDLERS(POINTER) };
+static long (*const handlers[])(struct call *) = {HIJACK_HANDLERS(POINTER)};
 #undef POINTER
 
 /* numbers that older headers do not have */
@@ -77,10 +77,12 @@ static long (*const handlers[])(struct call *) = { HIJACK_HANDLERS(POINTER) };
 #define SYS_fchmodat2 452
 #endif
 
-#define KINDS(a, b, c, d, e, f, ...) \
-	{ ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e, ARG_##f }
+#define KINDS(a, b, c, d, e, f, ...)                                 \
+	{                                                            \
+		ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e, ARG_##f \
+	}
 #define SYSCALL(name, handler, result, ...) \
-	[SYS_##name] = { HANDLER_##handler, RESULT_##result, KINDS(__VA_ARGS__, _, _, _, _, _, _) },
+	[SYS_##name] = {HANDLER_##handler, RESULT_##result, KINDS(__VA_ARGS__, _, _, _, _, _, _)},
 static const struct row rows[HIJACK_NR_MAX] = {
 #include "syscalls.def"
 };
@@ -297,8 +299,7 @@ static long enter_masked(long nr, const long args[6], unsigned long mask)
 	return result;
 }
 
-static long enter_booted(struct call *call, long nr, const long args[6],
-			 const unsigned long *mask)
+static long enter_booted(struct call *call, long nr, const long args[6], const unsigned long *mask)
 {
 	long result = boot_ensure(call);
 
@@ -308,8 +309,7 @@ static long enter_booted(struct call *call, long nr, const long args[6],
 }
 
 static __attribute__((noinline)) long enter_from_stub(struct call *call, long nr,
-						      const long args[6],
-						      const unsigned long *mask)
+						      const long args[6], const unsigned long *mask)
 {
 	long result;
 
@@ -320,15 +320,14 @@ static __attribute__((noinline)) long enter_from_stub(struct call *call, long nr
 }
 
 static __attribute__((noinline)) long enter_off_stack(struct call *call, long nr,
-						      const long args[6],
-						      const unsigned long *mask)
+						      const long args[6], const unsigned long *mask)
 {
 	struct lent_stack lent;
 	long result;
 
 	signal_stack_lend(&lent);
-	result = call->door == DOOR_STUB ? enter_from_stub(call, nr, args, mask) :
-					   enter_booted(call, nr, args, mask);
+	result = call->door == DOOR_STUB ? enter_from_stub(call, nr, args, mask)
+					 : enter_booted(call, nr, args, mask);
 	signal_stack_return(&lent);
 	return result;
 }
@@ -351,7 +350,7 @@ long rump_masked(struct call *call, long nr, const long args[6], const unsigned 
 
 long rump6(struct call *call, long nr, long a, long b, long c, long d, long e, long f)
 {
-	const long args[6] = { a, b, c, d, e, f };
+	const long args[6] = {a, b, c, d, e, f};
 
 	return enter_kernel(call, nr, args, NULL);
 }
@@ -407,7 +406,7 @@ long handle_fds(struct call *call)
 
 long handle_paths(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	long result = call_resolve(call, &scratch, &resolved);
 
@@ -453,7 +452,7 @@ static bool open_changes(struct call *call)
 
 long handle_open(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	long result = call_resolve(call, &scratch, &resolved);
 	int fd;
@@ -512,7 +511,8 @@ static long inside_call(struct call *call)
 	if (call->nr == SYS_fcntl) {
 		int command = call->args[1];
 
-		return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? private_fd(result) : result;
+		return command == F_DUPFD || command == F_DUPFD_CLOEXEC ? private_fd(result)
+									: result;
 	}
 	if (call->nr == SYS_dup2 || call->nr == SYS_dup3)
 		return result; /* the number was asked for */
@@ -599,7 +599,7 @@ long hijack_call(long nr, long a, long b, long c, long d, long e, long f)
 
 	if (is_plain(nr, a))
 		return host6(nr, a, b, c, d, e, f);
-	call = (struct call){ .nr = nr, .args = { a, b, c, d, e, f } };
+	call = (struct call){.nr = nr, .args = {a, b, c, d, e, f}};
 	return hijack_dispatch(&call);
 }
 
@@ -609,6 +609,6 @@ long hijack_call_cancellable(long nr, long a, long b, long c, long d, long e, lo
 
 	if (is_plain(nr, a) && !may_be_cancelled())
 		return host6(nr, a, b, c, d, e, f);
-	call = (struct call){ .nr = nr, .args = { a, b, c, d, e, f }, .is_cancellable = true };
+	call = (struct call){.nr = nr, .args = {a, b, c, d, e, f}, .is_cancellable = true};
 	return hijack_dispatch(&call);
 }

@@ -12,13 +12,16 @@
  * Every handler that syscalls.def names.  It returns a value or -errno and may
  * use the steps below in any order.
  */
-#define HIJACK_HANDLERS(X)                                                                  \
-	X(none) X(host) X(fd) X(fds) X(paths) X(open) X(stat) X(readlink) X(mmap) X(ioctl)        \
-	X(fcntl) X(close) X(close_range) X(dup) X(dup2) X(chdir) X(fchdir) X(getcwd)        \
-	X(execve) X(mount) X(sync) X(umask) X(socket) X(sendmsg) X(recvmsg) X(sendfile)     \
-	X(copy_file_range) X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait)           \
-	X(sigaction) X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)          \
+/* clang-format off */
+#define HIJACK_HANDLERS(X)							\
+	X(none) X(host) X(fd) X(fds) X(paths) X(open) X(stat) X(readlink)	\
+	X(mmap) X(ioctl) X(fcntl) X(close) X(close_range) X(dup) X(dup2)	\
+	X(chdir) X(fchdir) X(getcwd) X(execve) X(mount) X(sync) X(umask)	\
+	X(socket) X(sendmsg) X(recvmsg) X(sendfile) X(copy_file_range)		\
+	X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait) X(sigaction)	\
+	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
 	X(io_uring_setup)
+/* clang-format on */
 
 #define DECLARE(name) long handle_##name(struct call *call);
 HIJACK_HANDLERS(DECLARE)
@@ -49,9 +52,9 @@ void scratch_free(struct scratch *scratch);
 /* Where a dirfd and a path lead. */
 struct place {
 	enum route_side side;
-	int dirfd;		/* for that side */
+	int dirfd; /* for that side */
 	const char *path;
-	const char *outside;	/* as in struct route */
+	const char *outside; /* as in struct route */
 };
 
 /*
@@ -63,9 +66,9 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 
 /* What all FD, DIRFD and PATH arguments of a call come to. */
 struct resolved {
-	int rump, host;		/* how many arguments lie on that side */
-	long args[6];		/* translated, each for its own side */
-	const char *outside;	/* of the first path in the rump kernel */
+	int rump, host;	     /* how many arguments lie on that side */
+	long args[6];	     /* translated, each for its own side */
+	const char *outside; /* of the first path in the rump kernel */
 };
 
 int call_resolve(struct call *call, struct scratch *scratch, struct resolved *ret_resolved);

@@ -48,7 +48,7 @@ static int kick(void)
 
 static int make_companion(struct call *call, int set)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = KICK };
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = KICK};
 	int companion = fdtable_companion(set), other;
 	long result;
 
@@ -92,7 +92,7 @@ long handle_epoll_ctl(struct call *call)
 		if (companion < 0)
 			return companion;
 		{
-			const long theirs[6] = { companion, args[1], rump_fd, args[3] };
+			const long theirs[6] = {companion, args[1], rump_fd, args[3]};
 
 			return rump_call(call, theirs);
 		}
@@ -191,7 +191,7 @@ long handle_epoll_wait(struct call *call)
 	}
 	for (;;) {
 		/* wait_poll() finds the companion by itself */
-		struct pollfd both = { set, POLLIN, 0 };
+		struct pollfd both = {set, POLLIN, 0};
 
 		result = collect(call, companion, events, max);
 		if (result || !until)

@@ -64,7 +64,7 @@ long handle_close(struct call *call)
 	if (rump_fd < 0)
 		return -EBADF;
 	{
-		const long args[6] = { rump_fd };
+		const long args[6] = {rump_fd};
 
 		result = rump_call(call, args);
 	}

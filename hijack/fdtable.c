@@ -12,7 +12,7 @@
 /* Entries hold value + 1 for rump descriptors, so that zeroes mean "host". */
 struct chunk {
 	int entry[CHUNK];
-	int companion[CHUNK];	/* likewise */
+	int companion[CHUNK]; /* likewise */
 };
 
 #define ENTRY_PRIVATE (-1)
@@ -58,9 +58,8 @@ int fdtable_reserve(int fd)
 					 __ATOMIC_ACQUIRE))
 		host(SYS_munmap, chunk, sizeof(*chunk));
 	end = __atomic_load_n(&chunk_end, __ATOMIC_RELAXED);
-	while (end < index + 1 &&
-	       !__atomic_compare_exchange_n(&chunk_end, &end, index + 1, 0, __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
+	while (end < index + 1 && !__atomic_compare_exchange_n(&chunk_end, &end, index + 1, 0,
+							       __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 	return 0;
 }
@@ -111,7 +110,8 @@ int fdtable_next(int fd)
 	for (unsigned int i = fd / CHUNK; i < end; i++) {
 		struct chunk *chunk = __atomic_load_n(&chunks[i], __ATOMIC_ACQUIRE);
 
-		for (int k = i == (unsigned int)fd / CHUNK ? fd % CHUNK : 0; chunk && k < CHUNK; k++)
+		for (int k = i == (unsigned int)fd / CHUNK ? fd % CHUNK : 0; chunk && k < CHUNK;
+		     k++)
 			if (__atomic_load_n(&chunk->entry[k], __ATOMIC_ACQUIRE) ||
 			    __atomic_load_n(&chunk->companion[k], __ATOMIC_ACQUIRE))
 				return i * CHUNK + k;

@@ -15,9 +15,9 @@
 #ifndef HIJACK_FDTABLE_H
 #define HIJACK_FDTABLE_H
 
-#define FDTABLE_MAX (1 << 24)	/* larger numbers cannot be placeholders */
+#define FDTABLE_MAX (1 << 24) /* larger numbers cannot be placeholders */
 
-#define FDTABLE_HOST	(-1)
+#define FDTABLE_HOST (-1)
 #define FDTABLE_PRIVATE (-2)
 
 /* The rump descriptor behind fd, FDTABLE_HOST or FDTABLE_PRIVATE. Any fd may be asked for. */

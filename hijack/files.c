@@ -38,7 +38,7 @@ static long mark_statx(void *buffer)
 
 long handle_stat(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	long result = call_resolve(call, &scratch, &resolved);
 
@@ -89,7 +89,7 @@ long handle_readlink(struct call *call)
 	const char *path = (const char *)call->args[at];
 	char *to = (char *)call->args[at + 1];
 	long size = (int)call->args[at + 2];
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	char *buffer;
 	long result;
@@ -119,8 +119,8 @@ long handle_readlink(struct call *call)
 		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
 		result = buffer ? rump(call, SYS_readlinkat, proc,
 				       proc == AT_FDCWD ? link : link + strlen("/proc/"), buffer,
-				       ROUTE_PATH_MAX - 1) :
-				  -ENOMEM;
+				       ROUTE_PATH_MAX - 1)
+				: -ENOMEM;
 		if (result > 0) {
 			buffer[result] = '\0';
 			result = show_path(*buffer == '/' ? outside_of(buffer) : "", buffer, result,
@@ -138,7 +138,7 @@ out:
 
 long handle_chdir(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	long result = call_resolve(call, &scratch, &resolved);
 
@@ -160,7 +160,7 @@ long handle_chdir(struct call *call)
 
 long handle_fchdir(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	char *buffer;
 	long result = call_resolve(call, &scratch, &resolved);
@@ -191,7 +191,7 @@ long handle_getcwd(struct call *call)
 	char *to = (char *)call->args[0];
 	unsigned long size = call->args[1];
 	const char *outside = cwd_outside;
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	char *buffer;
 	long result, length;
 
@@ -239,7 +239,7 @@ long handle_mmap(struct call *call)
 
 long handle_mount(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	struct place source;
 	long result = call_resolve(call, &scratch, &resolved);
@@ -284,7 +284,7 @@ long handle_umask(struct call *call)
  */
 long handle_execve(struct call *call)
 {
-	struct scratch scratch = { NULL };
+	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	long result = call_resolve(call, &scratch, &resolved);
 

@@ -27,8 +27,8 @@
 #include "trap.h"
 
 #ifndef CLONE_VM
-#define CLONE_VM     0x00000100
-#define CLONE_VFORK  0x00004000
+#define CLONE_VM 0x00000100
+#define CLONE_VFORK 0x00004000
 #define CLONE_SETTLS 0x00080000
 #endif
 
@@ -179,8 +179,8 @@ long fork_call(struct call *call, ucontext_t *frame)
 	}
 	restore_control_words(frame);
 	{
-		unsigned long sp = prepare_child(
-			stack, call->regs, flags & CLONE_SETTLS ? self_of(tls) : &self);
+		unsigned long sp = prepare_child(stack, call->regs,
+						 flags & CLONE_SETTLS ? self_of(tls) : &self);
 
 		if (call->nr == SYS_clone)
 			args[1] = sp;
@@ -255,7 +255,7 @@ long trap_sigaltstack(struct call *call, ucontext_t *frame)
 	stack_t stack, old;
 	long result;
 
-	if (new && user_copy(&stack, new, sizeof(stack)))
+	if (new &&user_copy(&stack, new, sizeof(stack)))
 		return -EFAULT;
 	if (!frame || !is_on(&frame->uc_stack, (unsigned long)frame) ||
 	    is_on(&frame->uc_stack, call->regs->sp)) {
@@ -280,7 +280,7 @@ long trap_sigaltstack(struct call *call, ucontext_t *frame)
 
 static void register_stack(unsigned long base, unsigned long size)
 {
-	stack_t stack = { .ss_sp = (void *)base, .ss_size = size };
+	stack_t stack = {.ss_sp = (void *)base, .ss_size = size};
 
 	if (!sigaltstack_from_nowhere(&stack))
 		return;
@@ -296,9 +296,9 @@ void signal_stack_lend(struct lent_stack *lent)
 	lent->base = self.stack_base;
 	lent->size = self.stack_size;
 	/* our frames and those of what we call until the stacks are switched */
-	self.stack_size = here - lent->base > 2 * ROOM_TO_SWITCH ?
-				  (here - ROOM_TO_SWITCH - lent->base) & ~63UL :
-				  0;
+	self.stack_size = here - lent->base > 2 * ROOM_TO_SWITCH
+				  ? (here - ROOM_TO_SWITCH - lent->base) & ~63UL
+				  : 0;
 	register_stack(self.stack_base, self.stack_size);
 }
 

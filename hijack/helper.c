@@ -24,10 +24,10 @@ enum helper_state { HELPER_IDLE, HELPER_WAITING, HELPER_DONE };
 
 struct helper {
 	struct helper *next;
-	int state;		/* a futex */
-	int host_event;		/* V */
-	int rump_event;		/* E, a descriptor of the rump kernel */
-	struct pollfd *fds;	/* the last one is E's */
+	int state;	    /* a futex */
+	int host_event;	    /* V */
+	int rump_event;	    /* E, a descriptor of the rump kernel */
+	struct pollfd *fds; /* the last one is E's */
 	unsigned int count;
 };
 
@@ -62,7 +62,7 @@ static void wait_state(struct helper *helper, int state)
 
 static void *run(void *argument)
 {
-	struct call call = { .nr = SYS_ppoll };
+	struct call call = {.nr = SYS_ppoll};
 	struct helper *helper = argument;
 	unsigned long one = 1;
 
@@ -168,8 +168,8 @@ long helper_wait(struct call *call, struct pollfd *host_fds, unsigned int host_c
 
 	if (!helper)
 		return -ENOMEM;
-	host_fds[host_count] = (struct pollfd){ helper->host_event, POLLIN, 0 };
-	rump_fds[rump_count] = (struct pollfd){ helper->rump_event, POLLIN, 0 };
+	host_fds[host_count] = (struct pollfd){helper->host_event, POLLIN, 0};
+	rump_fds[rump_count] = (struct pollfd){helper->rump_event, POLLIN, 0};
 	helper->fds = rump_fds;
 	helper->count = rump_count + 1;
 	set_state(helper, HELPER_WAITING);
@@ -177,7 +177,7 @@ long helper_wait(struct call *call, struct pollfd *host_fds, unsigned int host_c
 	if (until != WAIT_FOREVER) {
 		now = wait_now();
 		now = until > now ? until - now : 0;
-		left = (struct timespec){ now / 1000000000, now % 1000000000 };
+		left = (struct timespec){now / 1000000000, now % 1000000000};
 		timeout = &left;
 	}
 	result = host(SYS_ppoll, host_fds, host_count + 1, timeout, mask, 8);

@@ -19,9 +19,9 @@
 #define HIJACK_NR_MAX 512
 
 enum hijack_door {
-	DOOR_SYMBOL,	/* an interposed libc function */
-	DOOR_STUB,	/* syscall(2) or a patched instruction: vector registers are live */
-	DOOR_TRAP,	/* SIGSYS */
+	DOOR_SYMBOL, /* an interposed libc function */
+	DOOR_STUB,   /* syscall(2) or a patched instruction: vector registers are live */
+	DOOR_TRAP,   /* SIGSYS */
 };
 
 struct trap_regs;
@@ -32,8 +32,8 @@ struct call {
 	long nr;
 	long args[6];
 	enum hijack_door door;
-	bool is_cancellable;		/* DOOR_SYMBOL: a cancellation point */
-	struct trap_regs *regs;		/* not DOOR_SYMBOL: registers to return with */
+	bool is_cancellable;	/* DOOR_SYMBOL: a cancellation point */
+	struct trap_regs *regs; /* not DOOR_SYMBOL: registers to return with */
 };
 
 /* What a thread is to the hijack. */
@@ -62,10 +62,10 @@ struct self {
 
 extern __thread struct self self __attribute__((tls_model("initial-exec")));
 
-extern struct hijack_config config;	/* filled by init.c, constant afterwards */
-extern bool hijack_is_active;		/* some route exists */
-extern bool hijack_has_trap;		/* Syscall User Dispatch is on in this process */
-extern bool hijack_has_threads;		/* the application made some; with the trap only */
+extern struct hijack_config config; /* filled by init.c, constant afterwards */
+extern bool hijack_is_active;	    /* some route exists */
+extern bool hijack_has_trap;	    /* Syscall User Dispatch is on in this process */
+extern bool hijack_has_threads;	    /* the application made some; with the trap only */
 
 /* The one way of a call: a value or -errno. */
 long hijack_dispatch(struct call *call);

@@ -72,11 +72,12 @@ __attribute__((constructor)) static void start(void)
 		int result = trap_start();
 
 		if (result)
-			complain(result == -EBUSY ? "under valgrind" :
-						    "without Syscall User Dispatch on this host",
-				 " only calls by libc's functions are seen (trap=off says that this "
-				 "is fine)",
-				 NULL);
+			complain(
+				result == -EBUSY ? "under valgrind"
+						 : "without Syscall User Dispatch on this host",
+				" only calls by libc's functions are seen (trap=off says that this "
+				"is fine)",
+				NULL);
 	}
 	return;
 refuse:

@@ -16,17 +16,17 @@
 #include "mountinfo.h"
 
 #define TABLE_MAX (256 * 1024)
-#define ID_BASE	  1000000
+#define ID_BASE 1000000
 
 /* file: in the rump kernel's /proc */
 static const struct view {
 	const char *path, *file;
 	int is_mountinfo;
 } views[] = {
-	{ "/proc/self/mountinfo", "self/mountinfo", 1 },
-	{ "/proc/self/mounts", "self/mounts", 0 },
-	{ "/proc/mounts", "self/mounts", 0 },
-	{ "/etc/mtab", "self/mounts", 0 },
+	{"/proc/self/mountinfo", "self/mountinfo", 1},
+	{"/proc/self/mounts", "self/mounts", 0},
+	{"/proc/mounts", "self/mounts", 0},
+	{"/etc/mtab", "self/mounts", 0},
 };
 
 static const struct view *view_of(const char *path)

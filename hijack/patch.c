@@ -15,11 +15,11 @@
 #include "hijack.h"
 #include "trap.h"
 
-#define SLOT	 32
-#define SITES	 256	/* hash of sites under observation */
-#define HITS	 6	/* a patch costs about as much as this many traps */
-#define PAGE	 4096UL
-#define REACH	 0x7f000000L
+#define SLOT 32
+#define SITES 256 /* hash of sites under observation */
+#define HITS 6	  /* a patch costs about as much as this many traps */
+#define PAGE 4096UL
+#define REACH 0x7f000000L
 
 static unsigned int slots_used;
 static int patch_lock;

@@ -46,7 +46,7 @@ static bool find_by_number(const char *path, char *buffer, struct place *ret)
 	if (rump_fd < 0 || *number || !buffer)
 		return false;
 	put_decimal(put_text(buffer, "/proc/self/fd/"), rump_fd);
-	*ret = (struct place){ ROUTE_RUMP, AT_FDCWD, buffer, "" };
+	*ret = (struct place){ROUTE_RUMP, AT_FDCWD, buffer, ""};
 	return true;
 }
 
@@ -91,14 +91,14 @@ static int directory_path(struct call *call, enum route_side side, int fd, char 
 	int proc;
 
 	if (fd == AT_FDCWD) {
-		length = side == ROUTE_RUMP ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) :
-					      host(SYS_getcwd, buffer, ROUTE_PATH_MAX);
+		length = side == ROUTE_RUMP ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX)
+					    : host(SYS_getcwd, buffer, ROUTE_PATH_MAX);
 	} else {
 		proc = side == ROUTE_RUMP ? rump_proc(call) : AT_FDCWD;
 		put_decimal(rump_proc_path(link, proc, "self/fd/"), fd);
-		length = side == ROUTE_RUMP ?
-				 rump(call, SYS_readlinkat, proc, link, buffer, ROUTE_PATH_MAX - 1) :
-				 host(SYS_readlink, link, buffer, ROUTE_PATH_MAX - 1);
+		length = side == ROUTE_RUMP ? rump(call, SYS_readlinkat, proc, link, buffer,
+						   ROUTE_PATH_MAX - 1)
+					    : host(SYS_readlink, link, buffer, ROUTE_PATH_MAX - 1);
 		if (length >= 0)
 			buffer[length] = '\0';
 	}
@@ -133,7 +133,7 @@ static int find_relative(struct call *call, int fd, struct scratch *scratch, int
 	if (error)
 		return error;
 	if (route.side != place->side)
-		*place = (struct place){ route.side, AT_FDCWD, route.path, route.outside };
+		*place = (struct place){route.side, AT_FDCWD, route.path, route.outside};
 	return 0;
 }
 
@@ -145,7 +145,7 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 	int rump_fd, error;
 
 	if (!path && dirfd == AT_FDCWD) {
-		*ret = (struct place){ ROUTE_HOST, dirfd, path, "" };
+		*ret = (struct place){ROUTE_HOST, dirfd, path, ""};
 		return 0;
 	}
 	length = path ? user_strlen(path, ROUTE_PATH_MAX) : 0;
@@ -168,7 +168,7 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 		}
 		if (error)
 			return error;
-		*ret = (struct place){ route.side, dirfd, route.path, route.outside };
+		*ret = (struct place){route.side, dirfd, route.path, route.outside};
 		if (route.side == ROUTE_RUMP)
 			ret->dirfd = AT_FDCWD;
 		return 0;
@@ -181,13 +181,13 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
 	if (rump_fd >= 0 || rump_fd == AT_FDCWD) {
-		*ret = (struct place){ ROUTE_RUMP, rump_fd, path,
-				       dirfd == AT_FDCWD ? cwd_outside : outside_of("/") };
+		*ret = (struct place){ROUTE_RUMP, rump_fd, path,
+				      dirfd == AT_FDCWD ? cwd_outside : outside_of("/")};
 		if (!length || !route_has_dotdot(path))
 			return 0;
 		return find_relative(call, rump_fd, scratch, n, ret);
 	}
-	*ret = (struct place){ ROUTE_HOST, dirfd, path, "" };
+	*ret = (struct place){ROUTE_HOST, dirfd, path, ""};
 	if (!length || !route_may_enter(&config, path))
 		return 0;
 	return find_relative(call, dirfd, scratch, n, ret);

@@ -9,7 +9,7 @@
 
 /* Private descriptors lie from here on: above what select(2) can name. */
 #define PRIVATE_FLOOR 1024
-#define PRIVATE_ROOM  256
+#define PRIVATE_ROOM 256
 
 static int base_fd = -1;
 
@@ -49,9 +49,9 @@ out:
 /* An O_PATH descriptor of a socket inode that nobody can name any more. */
 static int make_base(void)
 {
-	static const char *const folders[] = { "/dev/shm/", "/tmp/", "/run/", "/var/tmp/", "./" };
+	static const char *const folders[] = {"/dev/shm/", "/tmp/", "/run/", "/var/tmp/", "./"};
 	char path[80];
-	unsigned long time[2] = { 0, 0 };
+	unsigned long time[2] = {0, 0};
 	long fd = -ENOENT;
 
 	for (unsigned int i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {

@@ -33,8 +33,8 @@ static int is_dotdot(const char *component, size_t length)
 }
 
 struct match {
-	const char *inside;	/* the rest below the prefix, NULL: it ends outside */
-	int has_left;		/* it was inside and went out again */
+	const char *inside; /* the rest below the prefix, NULL: it ends outside */
+	int has_left;	    /* it was inside and went out again */
 };
 
 /*
@@ -48,7 +48,7 @@ static struct match match_prefix(const struct hijack_prefix *prefix, const char 
 	const char *component;
 	size_t length;
 	int beside = 0;
-	struct match match = { NULL, 0 };
+	struct match match = {NULL, 0};
 
 	while ((component = next_component(&path, &length))) {
 		if (is_dot(component, length))
@@ -129,21 +129,21 @@ static void route_plain(const struct hijack_config *config, const char *path,
 {
 	size_t longest = 0;
 
-	*ret_route = (struct route){ ROUTE_HOST, path, "" };
+	*ret_route = (struct route){ROUTE_HOST, path, ""};
 	for (unsigned int i = 0; i < config->path_count; i++) {
 		const struct hijack_prefix *prefix = &config->path[i];
 
 		if (prefix->length <= longest || !is_below(prefix, path))
 			continue;
 		longest = prefix->length;
-		*ret_route = (struct route){ ROUTE_RUMP, path[longest] ? path + longest : "/",
-					     prefix->text };
+		*ret_route = (struct route){ROUTE_RUMP, path[longest] ? path + longest : "/",
+					    prefix->text};
 	}
 	for (unsigned int i = 0; i < config->blanket_count; i++) {
 		if (config->blanket[i].length <= longest || !is_below(&config->blanket[i], path))
 			continue;
 		longest = config->blanket[i].length;
-		*ret_route = (struct route){ ROUTE_RUMP, path, "" };
+		*ret_route = (struct route){ROUTE_RUMP, path, ""};
 	}
 }
 
@@ -185,11 +185,11 @@ int route_absolute(const struct hijack_config *config, const char *path, char *b
 				return error;
 			path = buffer;
 		}
-		*ret_route = (struct route){ ROUTE_HOST, path, "" };
+		*ret_route = (struct route){ROUTE_HOST, path, ""};
 		return 0;
 	}
 	if (!is_blanket) {
-		*ret_route = (struct route){ ROUTE_RUMP, *inside ? inside : "/", best->text };
+		*ret_route = (struct route){ROUTE_RUMP, *inside ? inside : "/", best->text};
 		return 0;
 	}
 	if (inside != path + best->length) {
@@ -204,13 +204,13 @@ int route_absolute(const struct hijack_config *config, const char *path, char *b
 		memcpy(buffer + best->length, inside, rest + 1);
 		path = buffer;
 	}
-	*ret_route = (struct route){ ROUTE_RUMP, path, "" };
+	*ret_route = (struct route){ROUTE_RUMP, path, ""};
 	return 0;
 }
 
 int route_join(const char *outside, const char *directory, const char *path, char *buffer)
 {
-	const char *pieces[] = { outside, directory, "/", path };
+	const char *pieces[] = {outside, directory, "/", path};
 	size_t used = 0;
 
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {

@@ -30,12 +30,12 @@
 #include "trap.h"
 
 #define SA_RESTORER_FLAG 0x04000000UL
-#define SIGNALS		 64
-#define KEPT		 8 /* siginfos a thread keeps while inside */
+#define SIGNALS 64
+#define KEPT 8 /* siginfos a thread keeps while inside */
 
 static struct {
 	struct kernel_sigaction action;
-	bool is_known;	/* action holds what the application believes is installed */
+	bool is_known; /* action holds what the application believes is installed */
 } table[SIGNALS + 1];
 static int table_lock;
 /* of SIGSEGV and SIGBUS */
@@ -47,8 +47,8 @@ static __thread struct {
 } kept[KEPT] __attribute__((tls_model("initial-exec")));
 static __thread bool all_restart __attribute__((tls_model("initial-exec")));
 
-static const int fatal_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM,
-				     SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF };
+static const int fatal_signals[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGPIPE,   SIGALRM,
+				    SIGUSR1, SIGUSR2, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF};
 
 static bool is_function(void (*handler)(int, siginfo_t *, void *))
 {
@@ -161,7 +161,7 @@ static void signal_entry(int signal, siginfo_t *info, void *context)
 /* The default action, now: as if we had never been there. */
 static void die_of(int signal, siginfo_t *info)
 {
-	struct kernel_sigaction action = { (void *)SIG_DFL, SA_RESTORER_FLAG, trap_restorer, 0 };
+	struct kernel_sigaction action = {(void *)SIG_DFL, SA_RESTORER_FLAG, trap_restorer, 0};
 	unsigned long mask = SIGNAL_BIT(signal);
 
 	host_sigaction(signal, &action, NULL);
@@ -204,8 +204,8 @@ static void fault_chain(int signal, siginfo_t *info, void *context)
 		return;
 	/* a true fault comes again on return and then finds the default */
 	if (info->si_code > 0) {
-		action = (struct kernel_sigaction){ (void *)SIG_DFL, SA_RESTORER_FLAG,
-						    trap_restorer, 0 };
+		action = (struct kernel_sigaction){(void *)SIG_DFL, SA_RESTORER_FLAG, trap_restorer,
+						   0};
 		host_sigaction(signal, &action, NULL);
 		return;
 	}
@@ -246,7 +246,7 @@ void signals_deliver(void)
 		if (!bits)
 			break;
 		for (int signal = 1; signal <= SIGNALS; signal++) {
-			siginfo_t info = { .si_signo = signal, .si_code = SI_TKILL };
+			siginfo_t info = {.si_signo = signal, .si_code = SI_TKILL};
 
 			if (!(bits & SIGNAL_BIT(signal)))
 				continue;
@@ -281,7 +281,6 @@ int signals_strip(const void *set, size_t size, unsigned long *ret_set)
 	*ret_set &= ~SIGNALS_KEPT;
 	return 0;
 }
-
 
 static bool is_fatal_default(int signal)
 {
@@ -346,18 +345,17 @@ static long inside_fault_action(struct call *call, const struct kernel_sigaction
 	int at = call->args[0] == SIGBUS;
 
 	if (old) {
-		*old = (struct kernel_sigaction){ fault_chain,
-						  SA_SIGINFO | SA_ONSTACK | SA_NODEFER |
-							  SA_RESTORER_FLAG,
-						  trap_restorer, 0 };
+		*old = (struct kernel_sigaction){
+			fault_chain, SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER_FLAG,
+			trap_restorer, 0};
 		if (kernel_handlers[at])
 			old->handler = kernel_handlers[at];
 	}
 	if (action)
 		__atomic_store_n(&kernel_handlers[at],
-				 is_function(action->handler) && action->handler != fault_chain ?
-					 action->handler :
-					 NULL,
+				 is_function(action->handler) && action->handler != fault_chain
+					 ? action->handler
+					 : NULL,
 				 __ATOMIC_RELEASE);
 	return 0;
 }
@@ -393,9 +391,9 @@ long handle_sigprocmask(struct call *call)
 
 	if (call->args[3] != 8)
 		return host_call(call);
-	if (new && user_copy(&set, new, sizeof(set)))
+	if (new &&user_copy(&set, new, sizeof(set)))
 		return -EFAULT;
-	asked = new ? set & SIGNALS_KEPT : 0;
+	asked = new ? set &SIGNALS_KEPT : 0;
 	if (new)
 		set &= ~SIGNALS_KEPT;
 	result = host(SYS_rt_sigprocmask, call->args[0], new ? &set : NULL, &old, 8);
@@ -427,10 +425,10 @@ long handle_sigsuspend(struct call *call)
 
 void signals_start(void)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS };
-	struct kernel_sigaction ours = { fault_entry,
-					 SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER_FLAG,
-					 trap_restorer, 0 };
+	static const int faults[] = {SIGSEGV, SIGBUS};
+	struct kernel_sigaction ours = {fault_entry,
+					SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTORER_FLAG,
+					trap_restorer, 0};
 
 	for (int i = 0; i < 2; i++) {
 		host_sigaction(faults[i], &ours, &table[faults[i]].action);
@@ -445,8 +443,8 @@ void signals_booted(void)
 	lock_table(&mask);
 	for (unsigned int i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++) {
 		int signal = fatal_signals[i];
-		struct kernel_sigaction ours = { fatal_entry, SA_SIGINFO | SA_RESTORER_FLAG,
-						 trap_restorer, 0 };
+		struct kernel_sigaction ours = {fatal_entry, SA_SIGINFO | SA_RESTORER_FLAG,
+						trap_restorer, 0};
 
 		learn(signal);
 		if (table[signal].action.handler == (void *)SIG_DFL)

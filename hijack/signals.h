@@ -15,7 +15,7 @@ struct kernel_sigaction {
 	unsigned long mask;
 };
 
-#define SIGNAL_BIT(signal) (1UL << ((signal) - 1))
+#define SIGNAL_BIT(signal) (1UL << ((signal)-1))
 
 /* What is never blocked, whatever the application asks for: faults and the trap. */
 #define SIGNALS_KEPT (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSYS))

@@ -125,10 +125,10 @@ static long send_one(struct call *call, int rump_fd, long at, long flags)
 	if (user_copy(&message, theirs, sizeof(message)))
 		return -EFAULT;
 	if (!message.msg_control || !message.msg_controllen) {
-		const long args[6] = { rump_fd < 0 ? call->args[0] : rump_fd, at, flags };
+		const long args[6] = {rump_fd < 0 ? call->args[0] : rump_fd, at, flags};
 
-		return rump_fd < 0 ? host(SYS_sendmsg, args[0], at, flags) :
-				     rump(call, SYS_sendmsg, rump_fd, at, flags);
+		return rump_fd < 0 ? host(SYS_sendmsg, args[0], at, flags)
+				   : rump(call, SYS_sendmsg, rump_fd, at, flags);
 	}
 	memory = host(SYS_mmap, 0, CONTROL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		      -1, 0);
@@ -143,8 +143,8 @@ static long send_one(struct call *call, int rump_fd, long at, long flags)
 			message.msg_control = control;
 			at = (long)&message;
 		}
-		result = rump_fd < 0 ? host(SYS_sendmsg, call->args[0], at, flags) :
-				       rump(call, SYS_sendmsg, rump_fd, at, flags);
+		result = rump_fd < 0 ? host(SYS_sendmsg, call->args[0], at, flags)
+				     : rump(call, SYS_sendmsg, rump_fd, at, flags);
 	}
 	host(SYS_munmap, memory, CONTROL_MAX);
 	return result;

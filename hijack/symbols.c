@@ -50,17 +50,17 @@ static inline long finish(long result)
 
 #define PAD(call, nr, a, b, c, d, e, f, ...) \
 	call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-#define PLAIN(...)	finish(PAD(hijack_call, __VA_ARGS__, 0, 0, 0, 0, 0, 0))
+#define PLAIN(...) finish(PAD(hijack_call, __VA_ARGS__, 0, 0, 0, 0, 0, 0))
 #define CANCELLABLE(...) finish(PAD(hijack_call_cancellable, __VA_ARGS__, 0, 0, 0, 0, 0, 0))
 
-#define SYMBOL(type, name, params, nr, ...)                 \
-	EXPORT type name params                             \
-	{                                                   \
+#define SYMBOL(type, name, params, nr, ...)                \
+	EXPORT type name params                            \
+	{                                                  \
 		return (type)PLAIN(SYS_##nr, __VA_ARGS__); \
 	}
-#define CANCEL(type, name, params, nr, ...)                       \
-	EXPORT type name params                                   \
-	{                                                         \
+#define CANCEL(type, name, params, nr, ...)                      \
+	EXPORT type name params                                  \
+	{                                                        \
 		return (type)CANCELLABLE(SYS_##nr, __VA_ARGS__); \
 	}
 #define ALIAS(name, target)
@@ -71,18 +71,18 @@ static inline long finish(long result)
 
 /* ---- with a variable argument ---- */
 
-#define LAST_ARGUMENT(type, value, last) \
-	do {                             \
-		va_list list;            \
-		va_start(list, last);    \
+#define LAST_ARGUMENT(type, value, last)    \
+	do {                                \
+		va_list list;               \
+		va_start(list, last);       \
 		value = va_arg(list, type); \
-		va_end(list);            \
+		va_end(list);               \
 	} while (0)
 
 /* There is a mode only where the flags say so. */
-#define OPEN_MODE(mode, flags) \
-	mode_t mode = 0;       \
-	if ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE) \
+#define OPEN_MODE(mode, flags)                                   \
+	mode_t mode = 0;                                         \
+	if ((flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE) \
 	LAST_ARGUMENT(mode_t, mode, flags)
 
 EXPORT int open(const char *path, int flags, ...)
@@ -155,13 +155,12 @@ EXPORT char *getcwd(char *buffer, size_t size)
 
 EXPORT int faccessat(int fd, const char *path, int mode, int flags)
 {
-	return flags ? PLAIN(SYS_faccessat2, fd, path, mode, flags) :
-		       PLAIN(SYS_faccessat, fd, path, mode);
+	return flags ? PLAIN(SYS_faccessat2, fd, path, mode, flags)
+		     : PLAIN(SYS_faccessat, fd, path, mode);
 }
 
 /* libc does not show what is left of the time. */
-EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
-		 const sigset_t *mask)
+EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	struct timespec copy;
 
@@ -175,7 +174,10 @@ EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,
 		   const sigset_t *mask)
 {
-	struct { const sigset_t *at; size_t size; } masked = { mask, 8 };
+	struct {
+		const sigset_t *at;
+		size_t size;
+	} masked = {mask, 8};
 	struct timespec copy;
 
 	if (timeout) {
@@ -194,7 +196,7 @@ EXPORT int futimes(int fd, const struct timeval times[2])
 	for (int i = 0; i < 2; i++) {
 		if (times[i].tv_usec < 0 || times[i].tv_usec >= 1000000)
 			return symbol_failed(EINVAL);
-		fine[i] = (struct timespec){ times[i].tv_sec, times[i].tv_usec * 1000 };
+		fine[i] = (struct timespec){times[i].tv_sec, times[i].tv_usec * 1000};
 	}
 	return PLAIN(SYS_utimensat, fd, NULL, fine, 0);
 }
@@ -225,17 +227,17 @@ EXPORT void _exit(int status)
 
 /* libc's, not in its headers */
 void __chk_fail(void) __attribute__((noreturn));
-#define FITS(n, room) \
+#define FITS(n, room)                     \
 	if ((size_t)(n) > (size_t)(room)) \
 	__chk_fail()
 
-#define XSTAT(name, type, prefix_params, nr, ...)                                      \
-	int name prefix_params;                                                        \
-	EXPORT int name prefix_params                                                  \
-	{                                                                              \
-		if (version != 0 && version != 1)                                      \
-			return symbol_failed(EINVAL);                                  \
-		return PLAIN(SYS_##nr, __VA_ARGS__);                                   \
+#define XSTAT(name, type, prefix_params, nr, ...)     \
+	int name prefix_params;                       \
+	EXPORT int name prefix_params                 \
+	{                                             \
+		if (version != 0 && version != 1)     \
+			return symbol_failed(EINVAL); \
+		return PLAIN(SYS_##nr, __VA_ARGS__);  \
 	}
 XSTAT(__xstat, stat, (int version, const char *path, struct stat *b), stat, path, b)
 XSTAT(__xstat64, stat64, (int version, const char *path, struct stat64 *b), stat, path, b)
@@ -247,8 +249,8 @@ XSTAT(__fxstatat, stat, (int version, int fd, const char *path, struct stat *b, 
       newfstatat, fd, path, b, flags)
 XSTAT(__fxstatat64, stat64, (int version, int fd, const char *path, struct stat64 *b, int flags),
       newfstatat, fd, path, b, flags)
-XSTAT(__xmknod, mknod, (int version, const char *path, mode_t mode, dev_t *dev),
-      mknod, path, mode, *dev)
+XSTAT(__xmknod, mknod, (int version, const char *path, mode_t mode, dev_t *dev), mknod, path, mode,
+      *dev)
 XSTAT(__xmknodat, mknodat, (int version, int fd, const char *path, mode_t mode, dev_t *dev),
       mknodat, fd, path, mode, *dev)
 
@@ -274,22 +276,21 @@ CHECKED(ssize_t, __readlink_chk, (const char *path, char *b, size_t n, size_t ro
 CHECKED(ssize_t, __readlinkat_chk, (int fd, const char *path, char *b, size_t n, size_t room), n,
 	room, readlinkat(fd, path, b, n))
 CHECKED(char *, __getcwd_chk, (char *b, size_t n, size_t room), n, room, getcwd(b, n))
-CHECKED(int, __poll_chk, (struct pollfd *fds, nfds_t n, int timeout, size_t room),
+CHECKED(int, __poll_chk, (struct pollfd * fds, nfds_t n, int timeout, size_t room),
 	n * sizeof(*fds), room, poll(fds, n, timeout))
 CHECKED(int, __ppoll_chk,
-	(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
+	(struct pollfd * fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
 	 size_t room),
 	n * sizeof(*fds), room, ppoll(fds, n, timeout, mask))
 
 /* open without a mode: one is needed for O_CREAT */
-#define OPEN_2(name, params, flags, call)                     \
-	int name params;                                      \
-	EXPORT int name params                                \
-	{                                                     \
-		if ((flags) & O_CREAT ||                      \
-		    ((flags) & O_TMPFILE) == O_TMPFILE)       \
-			__chk_fail();                         \
-		return call;                                  \
+#define OPEN_2(name, params, flags, call)                                \
+	int name params;                                                 \
+	EXPORT int name params                                           \
+	{                                                                \
+		if ((flags)&O_CREAT || ((flags)&O_TMPFILE) == O_TMPFILE) \
+			__chk_fail();                                    \
+		return call;                                             \
 	}
 OPEN_2(__open_2, (const char *path, int flags), flags, open(path, flags))
 OPEN_2(__open64_2, (const char *path, int flags), flags, open64(path, flags))

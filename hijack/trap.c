@@ -37,12 +37,12 @@
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
-#define PR_SYS_DISPATCH_OFF	     0
-#define PR_SYS_DISPATCH_ON	     1
+#define PR_SYS_DISPATCH_OFF 0
+#define PR_SYS_DISPATCH_ON 1
 #endif
 
 #define CODE_USER_DISPATCH 2 /* si_code */
-#define FP_MAGIC	   0x46505853u
+#define FP_MAGIC 0x46505853u
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
@@ -106,7 +106,7 @@ void trap_from_stub(struct trap_regs *regs)
 static void chain(int signal, siginfo_t *info, void *context)
 {
 	struct kernel_sigaction action = signals_application(signal);
-	struct kernel_sigaction none = { (void *)SIG_DFL, 0x04000000, trap_restorer, 0 };
+	struct kernel_sigaction none = {(void *)SIG_DFL, 0x04000000, trap_restorer, 0};
 
 	if (action.handler == (void *)SIG_IGN)
 		return;
@@ -171,7 +171,7 @@ static void handler(int signal, siginfo_t *info, void *context)
  */
 static bool is_on_valgrind(void)
 {
-	const unsigned long question[6] = { 0x1001 };
+	const unsigned long question[6] = {0x1001};
 	unsigned long answer = 0;
 
 	__asm__ volatile("rolq	$3, %%rdi\n\t"
@@ -187,9 +187,8 @@ static bool is_on_valgrind(void)
 
 int trap_start(void)
 {
-	struct kernel_sigaction ours = { handler,
-					 SA_SIGINFO | SA_NODEFER | SA_ONSTACK | 0x04000000,
-					 trap_fast_return, 0 };
+	struct kernel_sigaction ours = {handler, SA_SIGINFO | SA_NODEFER | SA_ONSTACK | 0x04000000,
+					trap_fast_return, 0};
 	unsigned long mask = SIGNAL_BIT(SIGSYS);
 	long result;
 

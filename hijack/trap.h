@@ -73,27 +73,27 @@ void patch_threads(void);
 extern unsigned long trap_vector_mask; /* state components that xsave saves */
 #define TRAP_VECTORS_MAX 2816
 
-#define TRAP_SAVE_VECTORS()                                                                     \
-	char vectors[TRAP_VECTORS_MAX] __attribute__((aligned(64)));                            \
-	memset(vectors + 512, 0, 64);                                                           \
-	if (trap_vector_mask)                                                                   \
-		__asm__ volatile("xsave64 %0"                                                   \
-				 : "=m"(vectors)                                                \
-				 : "a"((unsigned int)trap_vector_mask), "d"(0)                  \
-				 : "memory");                                                   \
-	else                                                                                    \
+#define TRAP_SAVE_VECTORS()                                                    \
+	char vectors[TRAP_VECTORS_MAX] __attribute__((aligned(64)));           \
+	memset(vectors + 512, 0, 64);                                          \
+	if (trap_vector_mask)                                                  \
+		__asm__ volatile("xsave64 %0"                                  \
+				 : "=m"(vectors)                               \
+				 : "a"((unsigned int)trap_vector_mask), "d"(0) \
+				 : "memory");                                  \
+	else                                                                   \
 		__asm__ volatile("fxsave64 %0" : "=m"(vectors) : : "memory")
 
-#define TRAP_RESTORE_VECTORS()                                                                  \
-	do {                                                                                    \
-		if (trap_vector_mask)                                                           \
-			__asm__ volatile("xrstor64 %0"                                          \
-					 :                                                      \
-					 : "m"(vectors), "a"((unsigned int)trap_vector_mask),   \
-					   "d"(0)                                               \
-					 : "memory");                                           \
-		else                                                                            \
-			__asm__ volatile("fxrstor64 %0" : : "m"(vectors) : "memory");           \
+#define TRAP_RESTORE_VECTORS()                                                                \
+	do {                                                                                  \
+		if (trap_vector_mask)                                                         \
+			__asm__ volatile("xrstor64 %0"                                        \
+					 :                                                    \
+					 : "m"(vectors), "a"((unsigned int)trap_vector_mask), \
+					   "d"(0)                                             \
+					 : "memory");                                         \
+		else                                                                          \
+			__asm__ volatile("fxrstor64 %0" : : "m"(vectors) : "memory");         \
 	} while (0)
 
 #endif

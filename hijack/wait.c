@@ -17,7 +17,7 @@
 #include "wait.h"
 
 #define ON_STACK 16 /* entries that need no mapping */
-#define SECOND	 1000000000UL
+#define SECOND 1000000000UL
 
 unsigned long wait_now(void)
 {
@@ -47,7 +47,7 @@ static struct timespec *time_left(unsigned long until, struct timespec *left)
 
 	if (until == WAIT_FOREVER)
 		return NULL;
-	*left = (struct timespec){ 0, 0 };
+	*left = (struct timespec){0, 0};
 	if (until && until > (now = wait_now())) {
 		left->tv_sec = (until - now) / SECOND;
 		left->tv_nsec = (until - now) % SECOND;
@@ -72,12 +72,12 @@ static void sort(const struct pollfd *fds, unsigned int count, struct sorted *re
 			continue;
 		if (value >= 0 || companion >= 0)
 			ret->rump[ret->rump_count++] =
-				(struct pollfd){ value >= 0 ? value : companion, fds[i].events, 0 };
+				(struct pollfd){value >= 0 ? value : companion, fds[i].events, 0};
 		if (value == FDTABLE_HOST)
-			ret->host[ret->host_count++] = (struct pollfd){ fd, fds[i].events, 0 };
+			ret->host[ret->host_count++] = (struct pollfd){fd, fds[i].events, 0};
 		if (value == FDTABLE_PRIVATE)
 			ret->host[ret->host_count++] =
-				(struct pollfd){ 0x7fffffff, fds[i].events, 0 };
+				(struct pollfd){0x7fffffff, fds[i].events, 0};
 	}
 }
 
@@ -108,7 +108,7 @@ static long poll_rump(struct call *call, struct pollfd *fds, unsigned int count,
 		      unsigned long until, const unsigned long *mask)
 {
 	struct timespec left;
-	const long args[6] = { (long)fds, count, (long)time_left(until, &left), 0, 8 };
+	const long args[6] = {(long)fds, count, (long)time_left(until, &left), 0, 8};
 
 	return rump_masked(call, SYS_ppoll, args, mask);
 }
@@ -145,7 +145,7 @@ long wait_poll(struct call *call, struct pollfd *fds, unsigned int count, unsign
 	       const unsigned long *mask)
 {
 	struct pollfd few[2][ON_STACK + 1];
-	struct sorted sorted = { few[0], few[1], 0, 0 };
+	struct sorted sorted = {few[0], few[1], 0, 0};
 	unsigned long size = 0;
 	long memory, result;
 
@@ -276,15 +276,15 @@ long handle_poll(struct call *call)
 
 /* ---- select, pselect6 ---- */
 
-#define READ_EVENTS   (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
-#define WRITE_EVENTS  (POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR)
+#define READ_EVENTS (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
+#define WRITE_EVENTS (POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR)
 #define EXCEPT_EVENTS POLLPRI
 
-static const short select_events[3] = { READ_EVENTS, WRITE_EVENTS, EXCEPT_EVENTS };
+static const short select_events[3] = {READ_EVENTS, WRITE_EVENTS, EXCEPT_EVENTS};
 
 /* Sets larger than FD_SETSIZE are legal for the kernel. */
 struct sets {
-	unsigned long *word[3];	/* copies of the application's, or NULL */
+	unsigned long *word[3]; /* copies of the application's, or NULL */
 	unsigned int words;
 	unsigned int fds;
 };
@@ -317,7 +317,7 @@ static long select_by_poll(struct call *call, struct sets *sets, struct pollfd *
 			if (is_in(sets->word[i], fd))
 				events |= select_events[i];
 		if (events)
-			fds[count++] = (struct pollfd){ fd, events, 0 };
+			fds[count++] = (struct pollfd){fd, events, 0};
 	}
 	result = wait_poll(call, fds, count, until, mask);
 	if (result < 0)
@@ -359,10 +359,12 @@ static long select_timeout(struct call *call, unsigned long *until)
 
 long handle_select(struct call *call)
 {
-	struct { long at, size; } masks = { 0, 0 };
+	struct {
+		long at, size;
+	} masks = {0, 0};
 	unsigned int count = call->args[0];
 	unsigned long size, set_size, until, mask, *masked = NULL;
-	struct sets sets = { .fds = count, .words = (count + 63) / 64 };
+	struct sets sets = {.fds = count, .words = (count + 63) / 64};
 	long result, memory;
 	struct call host = *call;
 
@@ -379,7 +381,8 @@ long handle_select(struct call *call)
 		return host_call(&host);
 	set_size = sets.words * 8UL;
 	size = 3 * set_size + count * sizeof(struct pollfd);
-	memory = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory =
+		host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(memory))
 		return -ENOMEM;
 	result = 0;

@@ -27,9 +27,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define EXPORT	 __attribute__((visibility("default")))
-#define FD_BASE	 100000 /* descriptor n of the host is FD_BASE + n of the fake */
-#define NO_PATH	 (-1)
+#define EXPORT __attribute__((visibility("default")))
+#define FD_BASE 100000 /* descriptor n of the host is FD_BASE + n of the fake */
+#define NO_PATH (-1)
 
 static int root_fd = -1;
 static char root_path[PATH_MAX];
@@ -128,7 +128,7 @@ static long full_path(long dirfd, const char *path, char *full)
 
 static long open_in_root(const char *full, unsigned long flags, unsigned long mode)
 {
-	struct open_how how = { .flags = flags & 0xffffffff, .resolve = RESOLVE_IN_ROOT };
+	struct open_how how = {.flags = flags & 0xffffffff, .resolve = RESOLVE_IN_ROOT};
 
 	if (flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE)
 		how.mode = mode & 07777;
@@ -189,29 +189,46 @@ static long name(long dirfd, const char *path, int follow, struct named *ret)
 static const struct path_call {
 	int nr, path, is_at, follow, second; /* second: another path there */
 } path_calls[] = {
-	{ SYS_stat, 0, 0, 1, NO_PATH },	      { SYS_lstat, 0, 0, 0, NO_PATH },
-	{ SYS_statfs, 0, 0, 1, NO_PATH },     { SYS_access, 0, 0, 1, NO_PATH },
-	{ SYS_faccessat, 1, 1, 1, NO_PATH },  { SYS_readlink, 0, 0, 0, NO_PATH },
-	{ SYS_readlinkat, 1, 1, 0, NO_PATH }, { SYS_mkdir, 0, 0, 0, NO_PATH },
-	{ SYS_mkdirat, 1, 1, 0, NO_PATH },    { SYS_rmdir, 0, 0, 0, NO_PATH },
-	{ SYS_unlink, 0, 0, 0, NO_PATH },     { SYS_unlinkat, 1, 1, 0, NO_PATH },
-	{ SYS_rename, 0, 0, 0, 1 },	      { SYS_renameat, 1, 1, 0, 3 },
-	{ SYS_renameat2, 1, 1, 0, 3 },	      { SYS_link, 0, 0, 0, 1 },
-	{ SYS_linkat, 1, 1, 0, 3 },	      { SYS_symlink, 1, 0, 0, NO_PATH },
-	{ SYS_symlinkat, 2, 1, 0, NO_PATH },  { SYS_mknod, 0, 0, 0, NO_PATH },
-	{ SYS_mknodat, 1, 1, 0, NO_PATH },    { SYS_chmod, 0, 0, 1, NO_PATH },
-	{ SYS_fchmodat, 1, 1, 1, NO_PATH },   { SYS_chown, 0, 0, 1, NO_PATH },
-	{ SYS_lchown, 0, 0, 0, NO_PATH },     { SYS_truncate, 0, 0, 1, NO_PATH },
-	{ SYS_utimes, 0, 0, 1, NO_PATH },     { SYS_getxattr, 0, 0, 1, NO_PATH },
-	{ SYS_lgetxattr, 0, 0, 0, NO_PATH },  { SYS_setxattr, 0, 0, 1, NO_PATH },
-	{ SYS_lsetxattr, 0, 0, 0, NO_PATH },  { SYS_listxattr, 0, 0, 1, NO_PATH },
-	{ SYS_llistxattr, 0, 0, 0, NO_PATH }, { SYS_removexattr, 0, 0, 1, NO_PATH },
-	{ SYS_lremovexattr, 0, 0, 0, NO_PATH },
+	{SYS_stat, 0, 0, 1, NO_PATH},
+	{SYS_lstat, 0, 0, 0, NO_PATH},
+	{SYS_statfs, 0, 0, 1, NO_PATH},
+	{SYS_access, 0, 0, 1, NO_PATH},
+	{SYS_faccessat, 1, 1, 1, NO_PATH},
+	{SYS_readlink, 0, 0, 0, NO_PATH},
+	{SYS_readlinkat, 1, 1, 0, NO_PATH},
+	{SYS_mkdir, 0, 0, 0, NO_PATH},
+	{SYS_mkdirat, 1, 1, 0, NO_PATH},
+	{SYS_rmdir, 0, 0, 0, NO_PATH},
+	{SYS_unlink, 0, 0, 0, NO_PATH},
+	{SYS_unlinkat, 1, 1, 0, NO_PATH},
+	{SYS_rename, 0, 0, 0, 1},
+	{SYS_renameat, 1, 1, 0, 3},
+	{SYS_renameat2, 1, 1, 0, 3},
+	{SYS_link, 0, 0, 0, 1},
+	{SYS_linkat, 1, 1, 0, 3},
+	{SYS_symlink, 1, 0, 0, NO_PATH},
+	{SYS_symlinkat, 2, 1, 0, NO_PATH},
+	{SYS_mknod, 0, 0, 0, NO_PATH},
+	{SYS_mknodat, 1, 1, 0, NO_PATH},
+	{SYS_chmod, 0, 0, 1, NO_PATH},
+	{SYS_fchmodat, 1, 1, 1, NO_PATH},
+	{SYS_chown, 0, 0, 1, NO_PATH},
+	{SYS_lchown, 0, 0, 0, NO_PATH},
+	{SYS_truncate, 0, 0, 1, NO_PATH},
+	{SYS_utimes, 0, 0, 1, NO_PATH},
+	{SYS_getxattr, 0, 0, 1, NO_PATH},
+	{SYS_lgetxattr, 0, 0, 0, NO_PATH},
+	{SYS_setxattr, 0, 0, 1, NO_PATH},
+	{SYS_lsetxattr, 0, 0, 0, NO_PATH},
+	{SYS_listxattr, 0, 0, 1, NO_PATH},
+	{SYS_llistxattr, 0, 0, 0, NO_PATH},
+	{SYS_removexattr, 0, 0, 1, NO_PATH},
+	{SYS_lremovexattr, 0, 0, 0, NO_PATH},
 };
 
 static long do_path_call(const struct path_call *row, long nr, long a[6])
 {
-	struct named one = { .fd = -1 }, two = { .fd = -1 };
+	struct named one = {.fd = -1}, two = {.fd = -1};
 	long result = name(row->is_at ? a[row->path - 1] : AT_FDCWD, (char *)a[row->path],
 			   row->follow, &one);
 
@@ -325,7 +342,7 @@ static long do_fd_link(long a[6])
 
 EXPORT long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6)
 {
-	long a[6] = { a1, a2, a3, a4, a5, a6 }, n;
+	long a[6] = {a1, a2, a3, a4, a5, a6}, n;
 	char path[PATH_MAX];
 
 	if (kernel_pid != host(SYS_getpid))
@@ -366,7 +383,7 @@ EXPORT long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, l
 		break;
 	case SYS_readlinkat:
 		if (!strncmp((char *)a2, "/proc/self/fd/", 14)) {
-			long shifted[6] = { a2, a3, a4 };
+			long shifted[6] = {a2, a3, a4};
 
 			return do_fd_link(shifted);
 		}

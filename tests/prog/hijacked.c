@@ -31,13 +31,13 @@
 
 static const char *folder;
 
-#define CHECK(condition)                                                                     \
-	do {                                                                                 \
-		if (!(condition)) {                                                          \
-			fprintf(stderr, "%s:%d: does not hold: %s (errno %d, %s)\n",         \
-				__FILE__, __LINE__, #condition, errno, strerror(errno));      \
-			_exit(1);                                                            \
-		}                                                                            \
+#define CHECK(condition)                                                                       \
+	do {                                                                                   \
+		if (!(condition)) {                                                            \
+			fprintf(stderr, "%s:%d: does not hold: %s (errno %d, %s)\n", __FILE__, \
+				__LINE__, #condition, errno, strerror(errno));                 \
+			_exit(1);                                                              \
+		}                                                                              \
 	} while (0)
 #define FAILS(call, error) (errno = 0, (call) == -1 && errno == (error))
 
@@ -74,7 +74,7 @@ static long raw_syscall(long nr, long a, long b, long c)
 
 static void sleep_ms(int ms)
 {
-	struct timespec time = { ms / 1000, ms % 1000 * 1000000L };
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000L};
 
 	nanosleep(&time, NULL);
 }
@@ -275,7 +275,7 @@ static void pointers(void)
 {
 	int fd = make_file("pointers", "abc");
 	char *bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), text[8];
-	struct sigaction action = { .sa_handler = leave }, old;
+	struct sigaction action = {.sa_handler = leave}, old;
 
 	CHECK(bad != MAP_FAILED);
 	CHECK(FAILS(open(bad, O_RDONLY), EFAULT) && FAILS(access((char *)8, 0), EFAULT));
@@ -302,8 +302,8 @@ static void pointers(void)
 
 static void signals(void)
 {
-	struct sigaction action = { .sa_handler = count }, old;
-	struct timespec time = { 0, 50000000 };
+	struct sigaction action = {.sa_handler = count}, old;
+	struct timespec time = {0, 50000000};
 	int pair[2];
 	sigset_t set, mask;
 	char text[4];
@@ -312,15 +312,15 @@ static void signals(void)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
 	CHECK(sigaction(SIGUSR1, NULL, &old) == 0 && old.sa_handler == count);
-	CHECK(timer_create(CLOCK_MONOTONIC, &(struct sigevent){ .sigev_notify = SIGEV_SIGNAL,
-								 .sigev_signo = SIGUSR1 },
+	CHECK(timer_create(CLOCK_MONOTONIC,
+			   &(struct sigevent){.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1},
 			   &timer) == 0);
 	/* a blocked read is interrupted, and restarted where that is asked for */
-	CHECK(timer_settime(timer, 0, &(struct itimerspec){ .it_value = time }, NULL) == 0);
+	CHECK(timer_settime(timer, 0, &(struct itimerspec){.it_value = time}, NULL) == 0);
 	CHECK(FAILS(read(pair[0], text, 1), EINTR) && got == 1);
 	action.sa_flags = SA_RESTART;
 	CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
-	CHECK(timer_settime(timer, 0, &(struct itimerspec){ .it_value = time }, NULL) == 0);
+	CHECK(timer_settime(timer, 0, &(struct itimerspec){.it_value = time}, NULL) == 0);
 	{
 		pid_t pid = fork();
 
@@ -341,10 +341,10 @@ static void signals(void)
 	sigprocmask(SIG_BLOCK, &set, &mask);
 	raise(SIGUSR1);
 	CHECK(got == 3);
-	CHECK(FAILS(ppoll(&(struct pollfd){ pair[0], POLLIN, 0 }, 1, NULL, &mask), EINTR));
+	CHECK(FAILS(ppoll(&(struct pollfd){pair[0], POLLIN, 0}, 1, NULL, &mask), EINTR));
 	CHECK(got == 4);
 	raise(SIGUSR1);
-	CHECK(poll(&(struct pollfd){ pair[0], POLLIN, 0 }, 1, 20) == 0 && got == 4);
+	CHECK(poll(&(struct pollfd){pair[0], POLLIN, 0}, 1, 20) == 0 && got == 4);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	CHECK(got == 5);
 }
@@ -373,8 +373,8 @@ static void use_on_stack(int signal)
 static void altstack(void)
 {
 	static char memory[65536];
-	stack_t stack = { .ss_sp = memory, .ss_size = sizeof(memory) }, seen;
-	struct sigaction action = { .sa_handler = use_on_stack, .sa_flags = SA_ONSTACK };
+	stack_t stack = {.ss_sp = memory, .ss_size = sizeof(memory)}, seen;
+	struct sigaction action = {.sa_handler = use_on_stack, .sa_flags = SA_ONSTACK};
 	char text[16];
 	FILE *file;
 
@@ -421,10 +421,10 @@ static void polls(void)
 		int *writer = round % 2 ? &host_pair[1] : &rump_pair[1];
 		int reader = round % 2 ? host_pair[0] : rump_pair[0];
 
-		fds[0] = (struct pollfd){ rump_pair[0], POLLIN, 99 };
-		fds[1] = (struct pollfd){ -1, POLLIN, 99 };
-		fds[2] = (struct pollfd){ host_pair[0], POLLIN, 99 };
-		fds[3] = (struct pollfd){ host_pair[0], 0, 99 };
+		fds[0] = (struct pollfd){rump_pair[0], POLLIN, 99};
+		fds[1] = (struct pollfd){-1, POLLIN, 99};
+		fds[2] = (struct pollfd){host_pair[0], POLLIN, 99};
+		fds[3] = (struct pollfd){host_pair[0], 0, 99};
 		CHECK(poll(fds, 4, 0) == 0);
 		CHECK(!fds[0].revents && !fds[1].revents && !fds[2].revents && !fds[3].revents);
 		start = now_ms();
@@ -447,7 +447,7 @@ static void polls(void)
 
 static void selects(void)
 {
-	struct timeval time = { 0, 30000 };
+	struct timeval time = {0, 30000};
 	fd_set in, out;
 	pthread_t thread;
 	char text[4];
@@ -460,7 +460,7 @@ static void selects(void)
 		FD_ZERO(&in);
 		FD_SET(rump_pair[0], &in);
 		FD_SET(host_pair[0], &in);
-		time = (struct timeval){ 0, 30000 };
+		time = (struct timeval){0, 30000};
 		start = now_ms();
 		CHECK(select(top, &in, NULL, NULL, &time) == 0 && now_ms() - start >= 29);
 		CHECK(!FD_ISSET(rump_pair[0], &in) && !FD_ISSET(host_pair[0], &in));
@@ -468,7 +468,7 @@ static void selects(void)
 		FD_SET(rump_pair[0], &in);
 		FD_SET(host_pair[0], &in);
 		later(round % 2 ? &host_pair[1] : &rump_pair[1], &thread);
-		time = (struct timeval){ 5, 0 };
+		time = (struct timeval){5, 0};
 		CHECK(select(top, &in, NULL, NULL, &time) == 1);
 		CHECK(time.tv_sec == 4);
 		CHECK(FD_ISSET(rump_pair[0], &in) != round % 2);
@@ -498,7 +498,7 @@ static void *wait_events(void *argument)
 
 static void epolls(void)
 {
-	struct epoll_event event = { .events = EPOLLIN };
+	struct epoll_event event = {.events = EPOLLIN};
 	pthread_t thread;
 	char text[4];
 	long start;
@@ -533,7 +533,7 @@ static void epolls(void)
 	CHECK(epoll_wait(epoll_set, events, 8, -1) == 2);
 	CHECK(events[0].data.u64 + events[1].data.u64 == 3);
 	CHECK(epoll_wait(epoll_set, events, 1, -1) == 1);
-	CHECK(poll(&(struct pollfd){ epoll_set, POLLIN, 0 }, 1, -1) == 1);
+	CHECK(poll(&(struct pollfd){epoll_set, POLLIN, 0}, 1, -1) == 1);
 	CHECK(epoll_ctl(epoll_set, EPOLL_CTL_DEL, rump_pair[0], NULL) == 0);
 	CHECK(epoll_wait(epoll_set, events, 8, -1) == 1 && events[0].data.u64 == 1);
 	CHECK(FAILS(epoll_ctl(epoll_set, EPOLL_CTL_DEL, rump_pair[0], NULL), ENOENT));
@@ -687,15 +687,19 @@ static void end_fault(void)
 	*(volatile char *)8 = 1;
 }
 
-#define CASE(name) { #name, name }
+#define CASE(name)          \
+	{                   \
+#name, name \
+	}
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	CASE(numbers), CASE(limits), CASE(close_all), CASE(inside_libc), CASE(slip), CASE(copies),
-	CASE(pointers), CASE(signals), CASE(altstack), CASE(polls), CASE(selects), CASE(epolls), CASE(threads),
-	CASE(forks), CASE(cwds), CASE(borders), CASE(end_unflushed), CASE(end_exit),
-	CASE(end_quick), CASE(end_signal), CASE(end_fault),
+	CASE(numbers),	 CASE(limits),	      CASE(close_all), CASE(inside_libc), CASE(slip),
+	CASE(copies),	 CASE(pointers),      CASE(signals),   CASE(altstack),	  CASE(polls),
+	CASE(selects),	 CASE(epolls),	      CASE(threads),   CASE(forks),	  CASE(cwds),
+	CASE(borders),	 CASE(end_unflushed), CASE(end_exit),  CASE(end_quick),	  CASE(end_signal),
+	CASE(end_fault),
 };
 
 int main(int argc, char **argv)

@@ -72,14 +72,14 @@ static void on_stack(int signal, siginfo_t *info, void *context)
 
 static void install(int signal, void (*handler)(int), int flags)
 {
-	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
 
 	sigaction(signal, &action, NULL);
 }
 
 static void alarm_ms(int ms)
 {
-	struct itimerval time = { { 0, 0 }, { 0, ms * 1000 } };
+	struct itimerval time = {{0, 0}, {0, ms * 1000}};
 
 	setitimer(ITIMER_REAL, &time, NULL);
 }
@@ -148,7 +148,7 @@ static void masks(void)
 
 static void handlers(void)
 {
-	struct sigaction action = { .sa_handler = count }, old;
+	struct sigaction action = {.sa_handler = count}, old;
 	struct epoll_event event;
 	stack_t stack, seen;
 	sigset_t set, now;
@@ -194,17 +194,16 @@ static void handlers(void)
 	      epoll_pwait(ep, &event, 1, -1, &set) == -1 && errno == EINTR);
 	close(ep);
 
-	stack = (stack_t){ .ss_sp = malloc(65536), .ss_size = 65536 };
+	stack = (stack_t){.ss_sp = malloc(65536), .ss_size = 65536};
 	sigaltstack(&stack, NULL);
 	sigaltstack(NULL, &seen);
 	holds("sigaltstack is read back", seen.ss_sp == stack.ss_sp && !seen.ss_flags);
-	action = (struct sigaction){ .sa_sigaction = on_stack, .sa_flags = SA_ONSTACK | SA_SIGINFO };
+	action = (struct sigaction){.sa_sigaction = on_stack, .sa_flags = SA_ONSTACK | SA_SIGINFO};
 	sigaction(SIGUSR1, &action, NULL);
 	hits = 0;
 	raise(SIGUSR1);
-	holds("a handler on the signal stack",
-	      hits == 1 && handler_stack > (char *)stack.ss_sp &&
-		      handler_stack < (char *)stack.ss_sp + 65536);
+	holds("a handler on the signal stack", hits == 1 && handler_stack > (char *)stack.ss_sp &&
+						       handler_stack < (char *)stack.ss_sp + 65536);
 	/* a change of the stack while the trap itself may run on it */
 	stack.ss_sp = malloc(65536);
 	holds("sigaltstack again", sigaltstack(&stack, NULL) == 0);
@@ -229,7 +228,7 @@ static int clone_main(void *argument)
 
 static void processes(void)
 {
-	char *true_argv[] = { "true", NULL }, *stack = malloc(65536);
+	char *true_argv[] = {"true", NULL}, *stack = malloc(65536);
 	static volatile int shared;
 	int status;
 	pid_t pid;

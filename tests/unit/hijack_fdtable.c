@@ -8,7 +8,7 @@
 #include "tap.h"
 
 #define THREADS 4
-#define ROUNDS	20000
+#define ROUNDS 20000
 
 static int mistakes;
 
