@@ -428,7 +428,8 @@ static long init_once(void)
 	return rump_kernel_call(start_with, &items);
 }
 
-static bool have_user(void)
+/* false: librumpuser is of another version */
+bool rump_have_user(void)
 {
 	if (!rump_user)
 		rump_user = rumpuser_init(RUMPUSER_VERSION, &rump_upcalls);
@@ -458,7 +459,7 @@ int rump_init(void)
 	ret = boot_result;
 	if (ret < 0) {
 		ret = EPROTO;
-		if (have_user())
+		if (rump_have_user())
 			ret = -init_once();
 		if (ret)
 			rump_is_up = false;
@@ -473,7 +474,7 @@ int rump_boot_conf(const char *text, const char *name)
 {
 	if (boot_result >= 0)
 		return EBUSY;
-	if (!have_user())
+	if (!rump_have_user())
 		return EPROTO;
 	return -rump_user->boot_conf(text, name);
 }
@@ -495,13 +496,13 @@ int rump_daemonize_begin(void)
 {
 	if (boot_result >= 0)
 		return EBUSY;
-	return have_user() ? -rump_user->daemonize_begin() : EPROTO;
+	return rump_have_user() ? -rump_user->daemonize_begin() : EPROTO;
 }
 
 rump_export int rump_daemonize_done(int error);
 int rump_daemonize_done(int error)
 {
-	return have_user() ? -rump_user->daemonize_done(error) : EPROTO;
+	return rump_have_user() ? -rump_user->daemonize_done(error) : EPROTO;
 }
 
 /* ---- file systems and components from outside ---- */

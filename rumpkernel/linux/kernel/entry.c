@@ -442,7 +442,8 @@ long rump_kernel_call(long (*fn)(void *), void *arg)
 
 void rump_set_errno(int error)
 {
-	rump_user->set_errno(error);
+	if (rump_have_user())
+		rump_user->set_errno(error);
 }
 
 /* The host thread ends: its lwp with it. */

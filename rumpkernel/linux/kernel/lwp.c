@@ -72,6 +72,20 @@ static int lwp_start(void *arg)
 	return 0;
 }
 
+/* true: the last one, the process ends; the caller wakes the keeper */
+static bool drop_lwp(struct rump_process *process)
+{
+	bool is_last;
+
+	spin_lock_irq(&process_lock);
+	is_last = --process->lwps == 0 && process != &rump_process0;
+	if (is_last)
+		process->is_ending = true;
+	spin_unlock_irq(&process_lock);
+	return is_last;
+}
+
+/* By the keeper. */
 static void attach(struct rump_process *process, struct rump_thread *thread)
 {
 	struct kernel_clone_args args = {
@@ -81,15 +95,17 @@ static void attach(struct rump_process *process, struct rump_thread *thread)
 	};
 	pid_t pid;
 
-	spin_lock_irq(&process_lock);
-	process->lwps++;
-	spin_unlock_irq(&process_lock);
+	/* an explicit one is counted already, so that the process did not end meanwhile */
+	if (thread->attach_implicit) {
+		spin_lock_irq(&process_lock);
+		process->lwps++;
+		spin_unlock_irq(&process_lock);
+	}
 	pid = kernel_clone(&args);
 	if (pid >= 0)
 		return;
-	spin_lock_irq(&process_lock);
-	process->lwps--;
-	spin_unlock_irq(&process_lock);
+	drop_lwp(process);
+	thread->process = &rump_process0;
 	thread->ret = pid;
 	rump_finish_request(thread);
 }
@@ -131,6 +147,7 @@ static void process_remove(struct rump_process *process)
 	spin_lock_irq(&process_lock);
 	list_del(&process->list);
 	spin_unlock_irq(&process_lock);
+	current->thread.process = NULL;
 	if (process != &rump_process0)
 		kfree(process);
 }
@@ -187,23 +204,30 @@ void rump_init_loop(void)
 void rump_lwp_end(struct rump_thread *thread)
 {
 	struct rump_process *process = current->thread.process;
-	bool is_last;
+	bool is_last = drop_lwp(process);
 
-	spin_lock_irq(&process_lock);
-	is_last = --process->lwps == 0 && process != &rump_process0;
-	if (is_last)
-		process->is_ending = true;
-	spin_unlock_irq(&process_lock);
-	if (is_last)
-		wake_up(process->wait);
 	if (thread) {
 		current->thread.host = NULL;
 		thread->task = NULL;
 		thread->process = &rump_process0;
 		thread->ret = 0;
-		rump_finish_request(thread);
+		/* not again from exit_thread(), nor taken for a request to a new lwp */
+		thread->request = 0;
+		if (is_last)
+			process->keeper->thread.end_waiter = thread;
+		else
+			current->thread.end_waiter = thread;
 	}
+	if (is_last)
+		wake_up(process->wait);
 	do_exit(0);
+}
+
+/* The task is gone, for everybody to see: who waits for that may go on. */
+void release_thread(struct task_struct *task)
+{
+	if (task->thread.end_waiter)
+		rump_finish_request(task->thread.end_waiter);
 }
 
 /*
@@ -219,6 +243,7 @@ void exit_thread(struct task_struct *task)
 	task->thread.host = NULL;
 	thread->task = NULL;
 	thread->user->signal(thread->host_tid, SIGKILL);
+	rump_io_flush_thread(thread);
 	if (thread->request) {
 		thread->ret = -EINTR;
 		rump_finish_request(thread);
@@ -259,6 +284,7 @@ static long leave_lwp(struct rump_process *process, struct task_struct *task)
 	/* not to be taken for a request to the new lwp */
 	thread->request = 0;
 	smp_wmb();
+	current->thread.is_ending = current->thread.is_implicit;
 	current->thread.host = NULL;
 	thread->process = process;
 	thread->task = task;
@@ -272,6 +298,7 @@ static long leave_lwp(struct rump_process *process, struct task_struct *task)
 static long rfork(void *arg)
 {
 	int flags = (long)arg;
+	struct rump_process *parent = current->thread.process;
 	struct forked_process *forked;
 	struct kernel_clone_args args = {
 		.flags = CLONE_VM | CLONE_PARENT,
@@ -289,6 +316,8 @@ static long rfork(void *arg)
 	init_waitqueue_head(&forked->wait);
 	init_completion(&forked->started);
 	forked->process.wait = &forked->wait;
+	forked->process.home = parent->home;
+	forked->process.lwps = 1;	/* the caller's, to come */
 	forked->has_no_files = flags & RUMP_RFCFDG;
 	args.fn_arg = forked;
 	pid = kernel_clone(&args);
@@ -306,11 +335,13 @@ static long newlwp(void *arg)
 	struct rump_process *process, *found = NULL;
 
 	if (!pid)
-		return leave_lwp(current->thread.process, NULL);
+		pid = current->thread.process->pid;
 	spin_lock_irq(&process_lock);
 	list_for_each_entry(process, &processes, list)
 		if (process->pid == pid && !process->is_ending)
 			found = process;
+	if (found)
+		found->lwps++;
 	spin_unlock_irq(&process_lock);
 	return found ? leave_lwp(found, NULL) : -ESRCH;
 }
@@ -326,7 +357,8 @@ static bool is_lwp(struct task_struct *task)
 	rcu_read_lock();
 	list_for_each_entry(process, &processes, list)
 		for_each_thread(process->keeper, t)
-			found |= t == task && t != process->keeper && !(t->flags & PF_EXITING);
+			found |= t == task && t != process->keeper &&
+				 !t->thread.is_ending && !(t->flags & PF_EXITING);
 	rcu_read_unlock();
 	spin_unlock_irq(&process_lock);
 	return found;

@@ -164,7 +164,7 @@ static void after_switch(struct rump_vcpu *v)
 {
 	struct rump_thread *thread = v->thread, *owner;
 
-	v->p.foreign = current->thread.process && current->thread.process != thread->process;
+	v->p.foreign = current->thread.process && current->thread.process->home != thread->home;
 	v->want = NULL;
 	if (!thread->done || thread->is_service)
 		return;

@@ -16,6 +16,8 @@ struct thread_struct {
 	struct rump_thread *host;	/* the host thread that the task is the lwp of, or NULL */
 	struct rump_process *process;	/* whose memory the task uses, or NULL */
 	bool is_implicit;		/* ends when its host thread leaves it */
+	bool is_ending;
+	struct rump_thread *end_waiter;	/* the host thread whose call is done when the task is gone */
 	struct pt_regs regs;
 };
 

@@ -58,6 +58,7 @@ struct rump_thread {
 	u32 id;				/* index + 1 */
 	int host_tid;
 	u32 schedule_depth;
+	u32 home;			/* the host process that it is a thread of */
 	struct rump_process *process;
 
 	struct llist_head io_queue;	/* host I/O that it carries out before it sleeps */
@@ -119,8 +120,9 @@ static __always_inline const struct rumpuser_ops *hyp(void)
 	return this_vcpu()->thread->user;
 }
 
-/* A host process that uses the kernel. */
+/* A process of the rump kernel that has lwps. */
 struct rump_process {
+	u32 home;			/* the host process that its memory is in */
 	struct task_struct *keeper;	/* group leader; clones the lwps */
 	int pid;
 	int lwps;
@@ -181,6 +183,7 @@ long rump_kernel_call(long (*fn)(void *), void *arg);
 void rump_service_start(unsigned int cpu, const struct rumpuser_ops *user);
 long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu);
 void rump_set_errno(int error);
+bool rump_have_user(void);
 extern bool rump_is_up, rump_is_forked;
 
 /* ---- vcpu.c, on kernel stacks ---- */
