@@ -118,7 +118,7 @@ int daemonize_done(int error)
 		host_call(SYS_rt_sigtimedwait, &mask, NULL, &now, sizeof(mask));
 	}
 	host_call(SYS_rt_sigprocmask, SIG_SETMASK, &old_mask, NULL, sizeof(mask));
-	host_close(parent_pipe);
+	fd_close_private(parent_pipe);
 	parent_pipe = -1;
 	return length < 0 ? (int)length : 0;
 }

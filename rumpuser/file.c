@@ -80,6 +80,22 @@ static int handle_of(int fd)
 	return -ENFILE;
 }
 
+static int make_private(int fd)
+{
+	if (rumphijack_private_fd)
+		rumphijack_private_fd(fd, 1);
+	return fd;
+}
+
+void fd_close_private(int fd)
+{
+	if (fd < 0)
+		return;
+	if (rumphijack_private_fd)
+		rumphijack_private_fd(fd, 0);
+	host_close(fd);
+}
+
 int fd_move_high(int fd)
 {
 	struct rlimit limit = {.rlim_cur = 0};
@@ -93,10 +109,10 @@ int fd_move_high(int fd)
 		moved = host_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, from);
 		if (moved >= 0) {
 			host_close(fd);
-			return (int)moved;
+			return make_private((int)moved);
 		}
 	}
-	return fd;
+	return make_private(fd);
 }
 
 int file_adopt(int fd)
@@ -106,7 +122,7 @@ int file_adopt(int fd)
 	fd = fd_move_high(fd);
 	file = handle_of(fd);
 	if (file < 0)
-		host_close(fd);
+		fd_close_private(fd);
 	return file;
 }
 
@@ -116,7 +132,7 @@ void file_close(int file)
 	int fd = slot ? atomic_exchange(slot, 0) - 1 : -1;
 	int hint = atomic_load(&lowest_free);
 
-	host_close(fd);
+	fd_close_private(fd);
 	while (fd >= 0 && file < hint && !atomic_compare_exchange_weak(&lowest_free, &hint, file))
 		;
 }
@@ -128,7 +144,7 @@ void file_forked(void)
 		slot_t *block = atomic_load(&blocks[i]);
 
 		for (int j = 0; block && j < BLOCK_HANDLES; j++)
-			host_close(atomic_exchange(&block[j], 0) - 1);
+			fd_close_private(atomic_exchange(&block[j], 0) - 1);
 	}
 	atomic_store(&lowest_free, 0);
 }

@@ -35,6 +35,10 @@
 #define MFD_EXEC 0x10U
 #endif
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 #define HOST_PAGE 4096UL
 #define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
@@ -168,6 +172,17 @@ static int cannot_map(int error, unsigned long address, unsigned long length, co
 	return error;
 }
 
+/*
+ * Boot touches the table of pages (64 bytes for each) and what it allocates
+ * beside it, at the end of memory: at once that costs a third of one by one.
+ */
+static void populate(unsigned long size)
+{
+	unsigned long length = (size / 64 + (256UL << 10)) & ~(HOST_PAGE - 1);
+
+	host_call(SYS_madvise, RUMP_MEMORY_BASE + size - length, length, MADV_POPULATE_WRITE);
+}
+
 int memory_create(unsigned long size, struct rumpuser_memory *ret_memory)
 {
 	int fd CLOSED_AT_END = -1;
@@ -202,6 +217,7 @@ int memory_create(unsigned long size, struct rumpuser_memory *ret_memory)
 		return cannot_map(error, RUMP_VMALLOC_BASE, RUMP_VMALLOC_SIZE, "kernel addresses");
 	}
 	host_call(SYS_madvise, RUMP_MEMORY_BASE, size, MADV_DONTFORK);
+	populate(size);
 	error = signal_start();
 	if (error) {
 		host_call(SYS_munmap, RUMP_MEMORY_BASE, size);
@@ -264,6 +280,6 @@ void memory_release(unsigned long offset, unsigned long length)
 
 void memory_forked(void)
 {
-	host_close(memory_fd);
+	fd_close_private(memory_fd);
 	memory_fd = -1;
 }

@@ -91,6 +91,14 @@ int file_adopt(int fd);
 void file_forked(void);
 /* moves a descriptor out of the numbers that programs use; never fails */
 int fd_move_high(int fd);
+/* closes one that fd_move_high() gave */
+void fd_close_private(int fd);
+
+/*
+ * The preload's, when it is there: a descriptor that the program neither sees
+ * nor closes, until it is told that it is one no more.
+ */
+__attribute__((weak, visibility("default"))) void rumphijack_private_fd(int fd, int is_private);
 
 /* ---- file_lock.c ---- */
 /* 0; -EBUSY with *ret_owner; another -errno where the file cannot be locked */

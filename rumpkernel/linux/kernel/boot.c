@@ -25,7 +25,7 @@
 #include "../drivers/etfs.h"
 #include "module_index.h"
 
-#define DEFAULT_MEMORY	(256UL << 20)
+#define DEFAULT_MEMORY	(128UL << 20)
 #define MIN_MEMORY	(16UL << 20)
 #define WHY_SIZE	256
 
@@ -96,14 +96,18 @@ static int get_memory(const struct rumpuser_ops *user, unsigned long *ret_size)
 	return 0;
 }
 
-/* Panics and oopses are always seen; more only when asked for. */
+/*
+ * Panics and oopses are always seen; more only when asked for.  Grace periods
+ * are expedited: a normal one waits for ticks, and mounting, unmounting and
+ * shutting down wait for several.
+ */
 static void make_command_line(const struct rumpuser_ops *user)
 {
 	const char *verbose = user->param("RUMP_VERBOSE");
 	const char *more = user->param("RUMP_CMDLINE");
 	bool is_verbose = verbose && *verbose && strcmp(verbose, "0");
 
-	snprintf(rump_command_line, COMMAND_LINE_SIZE, "%s panic_on_oops=1 %s",
+	snprintf(rump_command_line, COMMAND_LINE_SIZE, "%s rcupdate.rcu_expedited=1 %s",
 		 is_verbose ? "ignore_loglevel" : "loglevel=1", more ? more : "");
 }
 
