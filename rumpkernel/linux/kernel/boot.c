@@ -164,6 +164,7 @@ static void __ref mount_defaults(void)
 		init_mount(default_mounts[i].type, default_mounts[i].target,
 			   default_mounts[i].type, default_mounts[i].flags, NULL);
 	}
+	init_chmod("/", 0755);
 	make_directory("/dev/pts");
 	init_mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, NULL);
 	make_directory("/dev/shm");
