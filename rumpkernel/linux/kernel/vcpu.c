@@ -24,6 +24,10 @@
 #define BORROW_LIMIT	16
 /* pauses between two yields of the host's CPU in a busy-wait */
 #define SPINS_PER_YIELD	128
+/* rump_thread.request of a thread whose lwp is being made; else 1 or 0 */
+#define REQUEST_ATTACHES	2
+/* rump_thread.interrupted when the lwp knows; 1: somebody asks for it */
+#define INTERRUPT_TAKEN	2
 
 /* Suspends this kernel stack; the host thread gets its own back. */
 static __always_inline void park(void)
@@ -39,20 +43,26 @@ static void entry_irq(void)
 {
 	struct rump_vcpu *v = this_vcpu();
 	struct rump_thread *thread, *next;
+	struct task_struct *task;
 
 	thread = __atomic_exchange_n(&v->entry_queue, NULL, __ATOMIC_SEQ_CST);
 	for (; thread; thread = next) {
 		next = thread->next_entry;
 		__atomic_store_n(&thread->queued, 0, __ATOMIC_SEQ_CST);
-		if (thread->task) {
-			if (READ_ONCE(thread->interrupted)) {
-				thread->interrupted = 0;
-				set_notify_signal(thread->task);
-			}
-			wake_up_process(thread->task);
-		} else if (READ_ONCE(thread->request)) {
-			rump_attach_irq(thread);
+		task = READ_ONCE(thread->task);
+		/* once for a request, whatever else queues the thread before it has an lwp */
+		if (!task && cmpxchg(&thread->request, 1, REQUEST_ATTACHES) == 1) {
+			task = READ_ONCE(thread->task);
+			if (!task)
+				rump_attach_irq(thread);
 		}
+		if (!task)
+			continue;
+		if (READ_ONCE(thread->interrupted) == 1) {
+			WRITE_ONCE(thread->interrupted, INTERRUPT_TAKEN);
+			set_notify_signal(task);
+		}
+		wake_up_process(task);
 	}
 }
 
