@@ -328,6 +328,8 @@ void rump_user_loop(void)
 				rump_finish_request(thread);		/* it left this lwp */
 			} else {
 				thread->request = 0;
+				/* where we are found: no wake-up moves a task that is parked */
+				thread->cpu = smp_processor_id();
 				barrier();
 				thread->done = 1;
 				this_vcpu()->in_user = true;
