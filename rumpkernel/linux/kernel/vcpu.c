@@ -148,6 +148,8 @@ void rump_spin_wait(arch_spinlock_t *lock)
 
 	do {
 		while (READ_ONCE(lock->locked)) {
+			/* its holder may wait for an interrupt that we take */
+			irq_poll();
 			__builtin_ia32_pause();
 			if (++spins % SPINS_PER_YIELD == 0)
 				hyp()->yield();
