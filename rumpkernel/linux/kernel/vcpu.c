@@ -19,6 +19,7 @@
 #include <asm/rump.h>
 #include <asm/switch_to.h>
 #include <asm/syscall.h>
+#include <asm/unistd.h>
 
 /* switches that a thread whose call is done makes for kernel threads before it goes */
 #define BORROW_LIMIT	16
@@ -229,25 +230,30 @@ void rump_task_start(void)
 
 /*
  * Signals for the host thread: all have a handler (lwp.c), so that Linux
- * decides about masks and restarts, and the host about what they do.
+ * decides about masks and restarts, and the host about what they do.  There is
+ * no frame from which sigreturn could restore the mask that a call such as
+ * ppoll(2) has changed (signal_setup_done() would rely on one): done here.
  */
-static void deliver_signals(void)
+static bool deliver_signals(void)
 {
 	struct ksignal ksig;
+	bool found = false;
 
 	while (get_signal(&ksig)) {
 		struct rump_thread *thread = current->thread.host;
 
-		signal_setup_done(0, &ksig, 0);
+		found = true;
 		if (thread)
 			thread->user->signal(thread->host_tid, ksig.sig);
 	}
 	restore_saved_sigmask();
+	return found;
 }
 
-/* What Linux does on the way back to user mode. */
-void rump_exit_work(void)
+/* What Linux does on the way back to user mode; true: with a signal. */
+bool rump_exit_work(void)
 {
+	bool found = false;
 	unsigned long flags;
 
 	irq_poll();
@@ -255,12 +261,13 @@ void rump_exit_work(void)
 		if (flags & _TIF_NEED_RESCHED)
 			schedule();
 		if (flags & (_TIF_SIGPENDING | _TIF_NOTIFY_SIGNAL))
-			deliver_signals();
+			found |= deliver_signals();
 		else if (flags & _TIF_RESTORE_SIGMASK)
 			restore_saved_sigmask();
 		if (flags & _TIF_NOTIFY_RESUME)
 			resume_user_mode_work(&current->thread.regs);
 	}
+	return found;
 }
 
 static __always_inline long call_syscall(struct rump_thread *thread, long nr)
@@ -273,9 +280,16 @@ static __always_inline long call_syscall(struct rump_thread *thread, long nr)
 					 thread->args[3], thread->args[4], thread->args[5]);
 		if (likely(ret > -ERESTARTSYS || ret < -ERESTART_RESTARTBLOCK))
 			return ret;
-		if (ret != -ERESTARTNOINTR)
-			return -EINTR;	/* the host thread's handler has run or will run */
-		rump_exit_work();
+		/*
+		 * EINTR if the host thread's handler has run or will run; what
+		 * else ends a sleep (io_uring's work, a signal that another
+		 * thread took) is no business of the application's.
+		 */
+		if ((rump_exit_work() || READ_ONCE(thread->interrupted)) &&
+		    ret != -ERESTARTNOINTR)
+			return -EINTR;
+		if (ret == -ERESTART_RESTARTBLOCK)
+			nr = __NR_restart_syscall;
 	}
 }
 

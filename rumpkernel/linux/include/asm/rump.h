@@ -188,7 +188,7 @@ extern bool rump_is_up, rump_is_forked;
 
 /* ---- vcpu.c, on kernel stacks ---- */
 void rump_user_loop(void);
-void rump_exit_work(void);
+bool rump_exit_work(void);
 bool rump_claim(struct rump_thread *thread);
 void rump_finish_request(struct rump_thread *thread);
 
