@@ -222,6 +222,16 @@ static void scheduled(void)
 	rump_unschedule();
 	rump_unschedule();
 	is_int(rump_sys_getpid(), pid, "a call after one rump_unschedule too many");
+
+	/* the vCPU is not kept for an lwp that is left */
+	rump_schedule();
+	is_int(rump_pub_lwproc_switch(NULL), 0, "switch(NULL) after rump_schedule");
+	ok(rump_sys_getpid() > 0, "a call makes an lwp");
+	is_int(rump_pub_lwproc_rfork(RUMP_RFFDG), 0, "rfork after rump_schedule");
+	ok(rump_sys_getpid() != pid, "is another process");
+	rump_pub_lwproc_releaselwp();
+	is_int(rump_sys_getpid(), pid, "releaselwp after rump_schedule");
+	rump_unschedule();
 }
 
 static void *elsewhere(void *arg)

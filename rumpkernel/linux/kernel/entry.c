@@ -213,7 +213,9 @@ static __always_inline void vcpu_run(struct rump_vcpu *v, struct rump_thread *th
 			vcpu_give(v, next, thread->user);
 			return;
 		}
-		if (unlikely(thread->is_scheduled) && thread->done) {
+		/* kept with our own lwp on it only: enter_held() just goes on with that */
+		if (unlikely(thread->is_scheduled) && thread->done &&
+		    v->p.current_task->thread.host == thread) {
 			thread->holds_vcpu = true;
 			thread->cpu = v->p.cpu;
 			return;
