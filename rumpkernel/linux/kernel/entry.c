@@ -92,6 +92,7 @@ static void thread_free(struct rump_thread *thread)
 {
 	u64 old = __atomic_load_n(&free_threads, __ATOMIC_RELAXED), new;
 
+	WRITE_ONCE(thread->host_tid, 0);	/* the host gives ids to other threads again */
 	do {
 		WRITE_ONCE(thread->next_free, (u32)old);
 		new = ((old >> 32) + 1) << 32 | thread->id;
@@ -448,13 +449,34 @@ void rump_set_errno(int error)
 		rump_user->set_errno(error);
 }
 
+/*
+ * The thread was cancelled, or left a signal handler by pthread_exit(), while it
+ * slept in a call: the call ends by EINTR.  false: not asleep but at work, for
+ * the kernel or in a host call.
+ */
+static bool end_call(struct rump_thread *thread)
+{
+	if (!__atomic_exchange_n(&thread->waiting, 0, __ATOMIC_SEQ_CST)) {
+		if (!READ_ONCE(thread->given))
+			return false;
+		take_given(thread);
+	}
+	rump_interrupt(thread, thread->user);
+	thread_wait(thread);
+	thread->in_kernel = false;
+	return true;
+}
+
 /* The host thread ends: its lwp with it. */
 static void thread_exit(struct rump_thread *thread)
 {
 	if (rump_is_forked)
 		return;
 	thread->is_scheduled = false;
-	if (thread->task && !thread->in_kernel)
+	/* the object is in use by the call for ever: another thread must not get it */
+	if (thread->in_kernel && !end_call(thread))
+		return;
+	if (thread->task)
 		rump_enter(thread, RUMP_REQ_EXIT);
 	thread_free(thread);
 }
