@@ -58,7 +58,7 @@ __visible unsigned long rump_fault_resume(void)
 	const struct exception_table_entry *entry = search_exception_tables(pc);
 
 	if (!faulthandler_disabled() && !irqs_disabled() &&
-	    rump_user_fault(v->fault_address, v->fault_is_write) == 0)
+	    rump_user_fault(v->fault_address, v->fault_is_write, false) == 0)
 		return pc;
 	return ex_fixup_addr(entry);
 }
@@ -72,7 +72,7 @@ static long app_fault(void *arg)
 {
 	struct app_fault *fault = arg;
 
-	return rump_user_fault(fault->address, fault->is_write);
+	return rump_user_fault(fault->address, fault->is_write, true);
 }
 
 unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned long address,
@@ -82,7 +82,7 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 	bool on_kernel_stack = is_kernel_stack(regs[GREG_RSP]);
 
 	if (is_within(address, RUMP_VMALLOC_BASE, RUMP_VMALLOC_SIZE) &&
-	    rump_kernel_fault(address))
+	    rump_kernel_fault(address, is_write, address == pc))
 		return pc;
 	if (on_kernel_stack && is_text(pc)) {
 		const struct exception_table_entry *entry = search_exception_tables(pc);
@@ -99,7 +99,10 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 	}
 	if (on_kernel_stack && !pc)	/* a call through a null pointer */
 		die(pc, address, is_write, regs);
-	if (!thread || thread->in_kernel || !rump_is_up || rump_is_forked || !rump_has_mappings)
+	if (!rump_is_up || rump_is_forked || !rump_has_mappings)
+		return 0;
+	/* a thread that has made no call yet may have the address from one that has */
+	if (thread && (thread->in_kernel || thread->is_service))
 		return 0;
 	return rump_kernel_call(app_fault, &fault) ? 0 : pc;
 }

@@ -42,21 +42,25 @@ static const pgprot_t protection_map[16] = {
 };
 DECLARE_VM_GET_PAGE_PROT
 
-static pte_t *find_pte(struct mm_struct *mm, unsigned long address)
+static pmd_t *find_pmd(struct mm_struct *mm, unsigned long address)
 {
 	p4d_t *p4d = p4d_offset(pgd_offset(mm, address), address);
 	pud_t *pud;
-	pmd_t *pmd;
 
 	if (p4d_none(*p4d))
 		return NULL;
 	pud = pud_offset(p4d, address);
 	if (pud_none(*pud))
 		return NULL;
-	pmd = pmd_offset(pud, address);
-	if (pmd_none(*pmd))
-		return NULL;
-	return pte_offset_kernel(pmd, address);
+	return pmd_offset(pud, address);
+}
+
+/* Without a lock: of the kernel's own range, whose tables stay. */
+static pte_t *find_pte(struct mm_struct *mm, unsigned long address)
+{
+	pmd_t *pmd = find_pmd(mm, address);
+
+	return pmd && !pmd_none(*pmd) ? pte_offset_kernel(pmd, address) : NULL;
 }
 
 /* ---- the kernel's own range: vmalloc, vmap, modules ---- */
@@ -111,13 +115,16 @@ void rump_kernel_unmap(unsigned long start, unsigned long end)
 EXPORT_SYMBOL(rump_kernel_unmap);
 
 /* In a signal handler: no locks, the table of a live range does not go away. */
-bool rump_kernel_fault(unsigned long address)
+bool rump_kernel_fault(unsigned long address, bool is_write, bool is_exec)
 {
 	pte_t *pte;
 
 	address &= PAGE_MASK;
 	pte = find_pte(&init_mm, address);
 	if (!pte || !pte_present(*pte))
+		return false;
+	/* what the table forbids would fault again for ever */
+	if ((is_write && !pte_write(*pte)) || (is_exec && !pte_exec(*pte)))
 		return false;
 	return !rump_user->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE,
 			       protection_of(*pte));
@@ -140,53 +147,65 @@ void rump_user_unmap(struct mm_struct *mm, unsigned long start, unsigned long en
 		hyp()->unmap(vma->vm_start, vma->vm_end - vma->vm_start);
 }
 
-/* Maps what the table has around address, with the protection it allows now. */
+/* Read-only: a page that is not dirty yet is mapped so, to see the first write. */
+static void map_clean(unsigned long start, unsigned long end, unsigned long except, pte_t *pte,
+		      int protection)
+{
+	unsigned long n;
+
+	for (; start < end; start += n << PAGE_SHIFT, pte += n) {
+		n = 1;
+		if (start == except || !pte_present(*pte) || pte_dirty(*pte))
+			continue;
+		while (start + n * PAGE_SIZE < end && start + n * PAGE_SIZE != except &&
+		       pte_present(pte[n]) && !pte_dirty(pte[n]) &&
+		       pte_pfn(pte[n]) == pte_pfn(*pte) + n)
+			n++;
+		hyp()->map(start, pte_pfn(*pte) << PAGE_SHIFT, n << PAGE_SHIFT, protection);
+	}
+}
+
+/*
+ * Maps what the table has around address, with the protection it allows now.
+ * Under the table's lock: who takes a page away changes the table under it,
+ * then unmaps, then frees the page, so that what is mapped here in between
+ * does not stay.
+ */
 static long map_around(struct vm_area_struct *vma, unsigned long address, bool is_write)
 {
+	pmd_t *pmd = find_pmd(vma->vm_mm, address);
+	int protection = RUMPUSER_PROT_READ;
 	unsigned long start, end;
-	long ret = -EFAULT;
-	pte_t *pte = find_pte(vma->vm_mm, address);
-	int protection;
+	long ret = -EAGAIN;
+	spinlock_t *lock;
+	pte_t *pte;
 
-	if (!pte || !pte_present(*pte))
-		return -EAGAIN;
+	pte = pmd ? pte_offset_map_lock(vma->vm_mm, pmd, address, &lock) : NULL;
+	if (!pte)
+		return ret;
+	if (!pte_present(*pte))
+		goto out;
 	if (is_write && pte_write(*pte))
 		set_pte(pte, pte_mkdirty(*pte));
-	/* a page that is not dirty yet is mapped read-only, to see the first write */
-	protection = RUMPUSER_PROT_READ;
-	if (pte_write(*pte) && pte_dirty(*pte))
-		protection |= RUMPUSER_PROT_WRITE;
 	if (vma->vm_flags & VM_EXEC)
 		protection |= RUMPUSER_PROT_EXEC;
-	ret = hyp()->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE, protection);
+	ret = hyp()->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE,
+			 pte_write(*pte) && pte_dirty(*pte) ? protection | RUMPUSER_PROT_WRITE :
+							      protection);
 	if (ret || is_write)
-		return ret;
+		goto out;
+	/* one table has them all */
 	start = max(vma->vm_start, address & ~(FAULT_AROUND * PAGE_SIZE - 1));
-	end = min(vma->vm_end, start + FAULT_AROUND * PAGE_SIZE);
-	while (start < end) {
-		unsigned long n = 1;
-
-		pte = find_pte(vma->vm_mm, start);
-		if (start != address && pte && pte_present(*pte) && !pte_dirty(*pte)) {
-			while (start + n * PAGE_SIZE < end) {
-				pte_t *next = find_pte(vma->vm_mm, start + n * PAGE_SIZE);
-
-				if (start + n * PAGE_SIZE == address || !next ||
-				    !pte_present(*next) || pte_dirty(*next) ||
-				    pte_pfn(*next) != pte_pfn(*pte) + n)
-					break;
-				n++;
-			}
-			hyp()->map(start, pte_pfn(*pte) << PAGE_SHIFT, n << PAGE_SHIFT,
-				   protection & ~RUMPUSER_PROT_WRITE);
-		}
-		start += n << PAGE_SHIFT;
-	}
-	return 0;
+	end = min(vma->vm_end, (address & ~(FAULT_AROUND * PAGE_SIZE - 1)) +
+			       FAULT_AROUND * PAGE_SIZE);
+	map_clean(start, end, address, pte - ((address - start) >> PAGE_SHIFT), protection);
+out:
+	pte_unmap_unlock(pte, lock);
+	return ret;
 }
 
 /* In kernel context, may sleep: 0, or -EFAULT if the address is not ours or may not. */
-long rump_user_fault(unsigned long address, bool is_write)
+long rump_user_fault(unsigned long address, bool is_write, bool is_user)
 {
 	unsigned int flags = FAULT_FLAG_DEFAULT | FAULT_FLAG_USER |
 			     (is_write ? FAULT_FLAG_WRITE : 0);
@@ -207,7 +226,10 @@ retry:
 	if (!(vma->vm_flags & (is_write ? VM_WRITE : VM_READ | VM_EXEC)))
 		goto out;
 	fault = handle_mm_fault(vma, address, flags, &regs);
-	if (fault_signal_pending(fault, &regs))
+	/* the signal first; the application then touches the page again */
+	if (fault & VM_FAULT_RETRY && is_user && signal_pending(current))
+		return 0;
+	if (fault & VM_FAULT_RETRY && fatal_signal_pending(current))
 		return -EFAULT;
 	if (fault & VM_FAULT_COMPLETED)
 		goto retry;
@@ -231,14 +253,22 @@ out:
 
 static unsigned long find_area(unsigned long address, unsigned long length, unsigned long flags)
 {
+	bool is_careful = flags & MAP_FIXED_NOREPLACE;
+	unsigned long found;
+
 	if (length > TASK_SIZE)
 		return -ENOMEM;
-	address = hyp()->reserve(address, length, !!(flags & MAP_FIXED));
-	if (!address)
+	found = hyp()->reserve(address, length, flags & MAP_FIXED && !is_careful);
+	if (!found)
 		return -ENOMEM;
+	/* what lies there is the application's, which only the host knows */
+	if (is_careful && found != address) {
+		hyp()->unreserve(found, length);
+		return -EEXIST;
+	}
 	current->mm->context.has_mappings = true;
 	rump_has_mappings = true;
-	return address;
+	return found;
 }
 
 unsigned long arch_get_unmapped_area(struct file *file, unsigned long address,

@@ -237,7 +237,8 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 			 unsigned int is_write, const unsigned long *regs);
 
 /* ---- mm ---- */
-long rump_user_fault(unsigned long address, bool is_write);
-bool rump_kernel_fault(unsigned long address);
+/* is_user: the application's own access, made again when a signal ends the wait */
+long rump_user_fault(unsigned long address, bool is_write, bool is_user);
+bool rump_kernel_fault(unsigned long address, bool is_write, bool is_exec);
 
 #endif
