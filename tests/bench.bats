@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# bench/run runs and prints what it promises.  What the figures are is no test.
+# timeout: 600
+
+load lib
+
+setup() {
+	require "$RUMP_BUILD/bench/bench-rump" "$RUMP_BUILD/bench/bench-host" "$LIBRUMPHIJACK"
+	limit=280
+}
+
+bench() {
+	timeout -k 5 "$limit" "$RUMP_TOP/bench/run" "$@"
+}
+
+# a line of --tsv: WHAT UNIT RUMP HOST ..., both measured
+measured() {
+	awk -F'\t' -v what="$1" -v unit="$2" '
+		index($1, what) == 1 && $2 == unit && $3 + 0 > 0 && $4 + 0 > 0 && NF == 7 { found = 1 }
+		END { exit !found }' <<<"$output"
+}
+
+@test "null: a table with both kernels in it" {
+	run bench --quick --tsv null
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"host kernel $(uname -r)"* ]]
+	grep -qP '^what\tunit\trump\thost\tratio\tgoal\truns$' <<<"$output"
+	measured "null system call" ns
+}
+
+@test "boot, and a program under the preload" {
+	run bench --quick --tsv boot preload
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -qP '^boot: [^\t]*\tms\t[0-9.]+\t-\t-\t<= 6\t2$' <<<"$output"
+	measured "LD_PRELOAD ls /rump" ms
+	measured "a program that never touches rump" ms
+}
+
+@test "tcp, wake-ups" {
+	run bench --quick --tsv tcp wakeup
+	echo "$output"
+	[ "$status" -eq 0 ]
+	measured "TCP over loopback, 256 KiB writes, RUMP_NCPU=2" GB/s
+	measured "two host threads, a pipe" us
+	! ls "$RUMP_MODULES"/rump_bench.ko || measured "wake-up of a kernel thread" ns
+}
+
+@test "ext4: without a loop device the rump kernel's column is there" {
+	run bench --quick --tsv ext4
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -qP '^ext4 256 MiB, pieces of 1 MiB: write\tGB/s\t[0-9.]+\t' <<<"$output"
+	grep -qP '^ext4 20,000 files: create\top/ms\t[0-9.]+\t' <<<"$output"
+	# either the host's as well, or the reason
+	grep -q 'skipped: ' <<<"$output" || measured "ext4 20,000 files: create" op/ms
+	# nothing is left mounted
+	! grep rump-bench /proc/self/mounts
+}
+
+@test "the same in columns" {
+	run bench --quick null
+	echo "$output"
+	[ "$status" -eq 0 ]
+	grep -Eq '^what +unit +rump +host +ratio +goal +runs$' <<<"$output"
+	grep -Eq '^null system call .* ns +[0-9.]+ +[0-9.]+ +[0-9.]+ +<= 0.50 +2$' <<<"$output"
+}
+
+@test "an unknown row, a build folder without programs" {
+	run bench --quick nul
+	[ "$status" -eq 2 ]
+	[[ $output == *"no rows nul; there are: null boot"* ]]
+	RUMP_BUILD=$T run bench null
+	[ "$status" -eq 2 ]
+	[[ $output == *"$T/bench/bench-rump is missing"* ]]
+}
