@@ -137,6 +137,43 @@ static void threads_that_leave(void)
 	is_int(rump_sys_read(pipes[0], &byte, 1), 1, "nobody else waits for it");
 }
 
+/* ---- handlers that make calls ---- */
+
+#define SEEKS 2000000
+
+static int files[2];
+static volatile sig_atomic_t handler_seeks;
+
+static void seek_in_handler(int sig)
+{
+	int error = errno;
+
+	(void)sig;
+	/* a call that was interrupted is EDEADLK */
+	if (rump_sys_lseek(files[1], 7, SEEK_SET) == 7)
+		handler_seeks++;
+	errno = error;
+}
+
+/* Arguments and results of a call are not those of a handler's. */
+static void calls_in_handlers(void)
+{
+	struct itimerval timer = {{0, 100}, {0, 100}}, stop = {{0, 0}, {0, 0}};
+	long wrong = 0;
+
+	files[0] = rump_sys_open("/tmp/seek0", O_RDWR | O_CREAT, 0600);
+	files[1] = rump_sys_open("/tmp/seek1", O_RDWR | O_CREAT, 0600);
+	handle(SIGALRM, seek_in_handler);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (long i = 0; i < SEEKS; i++)
+		wrong += rump_sys_lseek(files[0], 1000 + i, SEEK_SET) != 1000 + i;
+	setitimer(ITIMER_REAL, &stop, NULL);
+	handle(SIGALRM, on_signal);
+	is_int(wrong, 0, "%d calls, with others in handlers between them", SEEKS);
+	ok(handler_seeks > 0, "handlers made calls");
+	diag("%d", (int)handler_seeks);
+}
+
 /* ---- mappings ---- */
 
 static void *look(void *arg)
@@ -180,6 +217,7 @@ int main(void)
 	mask_of_one_call();
 	stop_and_go_on();
 	threads_that_leave();
+	calls_in_handlers();
 	mappings();
 	is_int(rump_pub_shutdown(), 0, "rump_pub_shutdown");
 	return done_testing();

@@ -373,14 +373,33 @@ static void enter_held(struct rump_thread *thread)
 		thread_wait(thread);
 }
 
-/* Makes the request in thread->nr and ->args; returns its result. */
-long rump_enter(struct rump_thread *thread, long nr)
+/*
+ * From here to leave() signal handlers of this thread cannot make a call, so
+ * that the request and its result are not theirs.
+ */
+static __always_inline bool may_enter(struct rump_thread *thread)
+{
+	if (unlikely(thread->in_kernel))
+		return false;
+	thread->in_kernel = true;
+	barrier();
+	return true;
+}
+
+static __always_inline long leave(struct rump_thread *thread)
+{
+	long ret = thread->ret;
+
+	barrier();
+	thread->in_kernel = false;
+	return ret;
+}
+
+/* Makes the request in thread->args, after may_enter(); returns its result. */
+static __always_inline long enter(struct rump_thread *thread, long nr)
 {
 	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
 
-	if (unlikely(thread->in_kernel))
-		return -EDEADLK;
-	thread->in_kernel = true;
 	thread->nr = nr;
 	thread->interrupted = 0;
 	thread->done = 0;
@@ -396,8 +415,13 @@ long rump_enter(struct rump_thread *thread, long nr)
 	} else {
 		enter_slow(thread);
 	}
-	thread->in_kernel = false;
-	return thread->ret;
+	return leave(thread);
+}
+
+/* A request without arguments. */
+long rump_enter(struct rump_thread *thread, long nr)
+{
+	return may_enter(thread) ? enter(thread, nr) : -EDEADLK;
 }
 
 static noinline long no_kernel(void)
@@ -416,7 +440,7 @@ long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6)
 		return -EAGAIN;
 	if (unlikely((unsigned long)nr >= NR_syscalls))
 		return -ENOSYS;
-	if (unlikely(thread->in_kernel))
+	if (unlikely(!may_enter(thread)))
 		return -EDEADLK;
 	thread->args[0] = a1;
 	thread->args[1] = a2;
@@ -424,7 +448,7 @@ long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6)
 	thread->args[3] = a4;
 	thread->args[4] = a5;
 	thread->args[5] = a6;
-	return rump_enter(thread, nr);
+	return enter(thread, nr);
 }
 
 long rump_kernel_call(long (*fn)(void *), void *arg)
@@ -436,11 +460,11 @@ long rump_kernel_call(long (*fn)(void *), void *arg)
 	thread = rump_thread_current();
 	if (!thread)
 		return -EAGAIN;
-	if (thread->in_kernel)
+	if (!may_enter(thread))
 		return -EDEADLK;
 	thread->args[0] = (unsigned long)fn;
 	thread->args[1] = (unsigned long)arg;
-	return rump_enter(thread, RUMP_REQ_CALL);
+	return enter(thread, RUMP_REQ_CALL);
 }
 
 void rump_set_errno(int error)
@@ -472,6 +496,8 @@ static void thread_exit(struct rump_thread *thread)
 {
 	if (rump_is_forked)
 		return;
+	/* a signal handler that enters from now on gets another object */
+	thread->user->set_thread(NULL);
 	thread->is_scheduled = false;
 	/* the object is in use by the call for ever: another thread must not get it */
 	if (thread->in_kernel && !end_call(thread))
@@ -581,6 +607,5 @@ long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu)
 	push_entry(&rump_vcpus[0], thread);
 	vcpu_run(&rump_vcpus[0], thread);
 	thread_wait(thread);
-	thread->in_kernel = false;
-	return thread->ret;
+	return leave(thread);
 }
