@@ -174,6 +174,32 @@ static void calls_in_handlers(void)
 	diag("%d", (int)handler_seeks);
 }
 
+/* ---- a first call ---- */
+
+static volatile pid_t first_tid;
+
+static void *first_call(void *arg)
+{
+	(void)arg;
+	first_tid = gettid();
+	return (void *)(long)(rump_sys_poll(NULL, 0, 10000) ? errno : 0);
+}
+
+/* The interrupt comes while the thread still waits for an lwp. */
+static void interrupt_of_first_call(void)
+{
+	pthread_t thread;
+
+	rump_schedule();
+	thread = start(first_call, NULL);
+	while (!first_tid)
+		host_sleep_ms(1);
+	host_sleep_ms(50);
+	is_int(rump_pub_interrupt(first_tid), 0, "rump_pub_interrupt");
+	rump_unschedule();
+	is_int((long)join(thread), EINTR, "ends a thread's first call");
+}
+
 /* ---- mappings ---- */
 
 static void *look(void *arg)
@@ -218,6 +244,7 @@ int main(void)
 	stop_and_go_on();
 	threads_that_leave();
 	calls_in_handlers();
+	interrupt_of_first_call();
 	mappings();
 	is_int(rump_pub_shutdown(), 0, "rump_pub_shutdown");
 	return done_testing();

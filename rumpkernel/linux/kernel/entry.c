@@ -381,6 +381,9 @@ static __always_inline bool may_enter(struct rump_thread *thread)
 {
 	if (unlikely(thread->in_kernel))
 		return false;
+	/* first: an interrupt is for this call as soon as it can be seen in the kernel */
+	thread->interrupted = 0;
+	barrier();
 	thread->in_kernel = true;
 	barrier();
 	return true;
@@ -401,7 +404,6 @@ static __always_inline long enter(struct rump_thread *thread, long nr)
 	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
 
 	thread->nr = nr;
-	thread->interrupted = 0;
 	thread->done = 0;
 	__atomic_store_n(&thread->request, 1, __ATOMIC_RELEASE);
 	if (unlikely(thread->holds_vcpu)) {

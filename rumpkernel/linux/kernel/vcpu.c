@@ -222,6 +222,10 @@ void rump_task_start(void)
 		current->thread.fn = NULL;
 		fn(current->thread.fn_arg);
 	}
+	/* an interrupt of the thread's first call may have come before it had an lwp */
+	smp_mb();
+	if (current->thread.host && READ_ONCE(current->thread.host->interrupted))
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
 	rump_user_loop();
 	BUG();
 }
