@@ -43,5 +43,5 @@ setup() {
 	done < <(cd "$rump" && find . -type f | sed 's,^\./,,')
 	while read -r file; do
 		[ -f "$rump/$file" ]
-	done < <(cd "$RUMP_TOP" && git ls-files rumpkernel/linux | sed 's,^rumpkernel/linux/,,')
+	done < <(cd "$RUMP_TOP/rumpkernel/linux" && find . -type f ! -name '.*' ! -name '*~')
 }
