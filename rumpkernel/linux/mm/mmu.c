@@ -105,12 +105,38 @@ void rump_kernel_map(unsigned long start, unsigned long end)
 }
 EXPORT_SYMBOL(rump_kernel_map);
 
+/* The first page at or behind address that the table has, or end. */
+static unsigned long next_present(unsigned long address, unsigned long end)
+{
+	while (address < end) {
+		pmd_t *pmd = find_pmd(&init_mm, address);
+
+		if (!pmd || pmd_none(*pmd)) {
+			address = (address & PMD_MASK) + PMD_SIZE;
+			continue;
+		}
+		if (pte_present(*pte_offset_kernel(pmd, address)))
+			return address;
+		address += PAGE_SIZE;
+	}
+	return end;
+}
+
+/*
+ * vfree() flushes once for many areas, the span from the first to the last: what
+ * is in use in between stays, or every page of a module would fault again.
+ */
 void rump_kernel_unmap(unsigned long start, unsigned long end)
 {
+	unsigned long next;
+
 	start = max(start & PAGE_MASK, VMALLOC_START);
 	end = min(PAGE_ALIGN(end), VMALLOC_END);
-	if (start < end)
-		hyp()->unmap(start, end - start);
+	for (; start < end; start = next + PAGE_SIZE) {
+		next = next_present(start, end);
+		if (start < next)
+			hyp()->unmap(start, next - start);
+	}
 }
 EXPORT_SYMBOL(rump_kernel_unmap);
 
