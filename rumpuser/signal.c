@@ -51,19 +51,19 @@ struct host_action {
 
 /*
  * Debuggers and unwinders know a signal frame by exactly these bytes; so does
- * a trap of system calls.
+ * a trap of system calls.  gdb looks at them only if the name has "sigaction" in it.
  */
-void rumpuser_sigreturn(void);
+void rumpuser_sigaction_return(void);
 __asm__(".pushsection .text\n"
 	".balign 16\n"
-	".hidden rumpuser_sigreturn\n"
-	".globl rumpuser_sigreturn\n"
-	".type rumpuser_sigreturn, @function\n"
+	".hidden rumpuser_sigaction_return\n"
+	".globl rumpuser_sigaction_return\n"
+	".type rumpuser_sigaction_return, @function\n"
 	"nop\n" /* unwinders look up the byte in front */
-	"rumpuser_sigreturn:\n"
+	"rumpuser_sigaction_return:\n"
 	"	mov $15, %rax\n"
 	"	syscall\n"
-	".size rumpuser_sigreturn, . - rumpuser_sigreturn\n"
+	".size rumpuser_sigaction_return, . - rumpuser_sigaction_return\n"
 	".popsection\n");
 
 static const int caught[] = {SIGSEGV, SIGBUS};
@@ -256,7 +256,7 @@ int signal_start(void)
 	const struct host_action ours = {
 		.sigaction = on_signal,
 		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART | SA_RESTORER,
-		.restorer = rumpuser_sigreturn,
+		.restorer = rumpuser_sigaction_return,
 	};
 	struct host_action theirs;
 	uint64_t old_mask = write_begin();
@@ -279,7 +279,7 @@ static void to_host(const struct sigaction *from, struct host_action *to)
 	*to = (struct host_action){
 		.sigaction = from->sa_sigaction,
 		.flags = (unsigned int)from->sa_flags | SA_RESTORER,
-		.restorer = rumpuser_sigreturn,
+		.restorer = rumpuser_sigaction_return,
 	};
 	memcpy(&to->mask, &from->sa_mask, sizeof(to->mask));
 }

@@ -142,7 +142,8 @@ class Build:
     def write_gdb_file(self, folder):
         """gdb -x rump.gdb finds the kernel's source lines."""
         text = (f"set substitute-path linux/obj {self.objects}\n"
-                f"set substitute-path linux {self.tree}\n")
+                f"set substitute-path linux {self.tree}\n"
+                f"source {os.path.join(os.path.dirname(RUMPKERNEL), 'tools/gdb/rump.py')}\n")
         with open(os.path.join(folder, "rump.gdb"), "w", encoding="utf-8") as file:
             file.write(text)
 

@@ -45,6 +45,7 @@ static void die(unsigned long pc, unsigned long address, bool is_write, const un
 	pr_emerg("rump kernel: fault at %pS on %s of address %lx\n", (void *)pc,
 		 is_write ? "a write" : "a read", address);
 	show_regs(&regs);
+	add_taint(TAINT_DIE, LOCKDEP_NOW_UNRELIABLE);
 	bust_spinlocks(0);
 	panic("fault in the kernel");
 }

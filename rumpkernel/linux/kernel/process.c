@@ -168,6 +168,9 @@ void (*pm_power_off)(void);
 
 static int panic_end(struct notifier_block *block, unsigned long event, void *text)
 {
+	/* panic() shows none without DEBUG_BUGVERBOSE; die() in fault.c has shown the right one */
+	if (!test_taint(TAINT_DIE))
+		dump_stack();
 	hyp()->panic();
 	return NOTIFY_DONE;
 }
