@@ -116,17 +116,29 @@ def in_image(image, folder):
         level = below_level
     numbers = sorted(set(found.values()))
     told = dict(zip(numbers, replies(image, [f"stat <{inode}>" for inode in numbers])))
+    attributes_of = dict(zip(numbers, replies(image, [f"ea_list <{n}>" for n in numbers])))
     listing = {}
     for path, inode in found.items():
         names = inodes.get(inode, [path])
         listing[path] = told_thing(told[inode])
+        listing[path]["xattr"] = told_attributes(image, inode, attributes_of[inode])
         if listing[path]["kind"] != "d":
             listing[path]["group"] = repr(min(names)) if len(names) > 1 else ""
     return listing
 
 
+def told_attributes(image, inode, text):
+    """Short values are in the list of names; long ones are asked for."""
+    found = []
+    for name, _, value in re.findall(r'^  (\S+) \(\d+\)( = "(.*)")?$', text, re.M):
+        if not value:
+            value, = replies(image, [f"ea_get -V <{inode}> {name}"])
+        found.append(f"{name}={value.removesuffix(chr(10)).encode()!r}")
+    return ";".join(sorted(found))
+
+
 def told_thing(text):
-    word = re.search(r"Type: (\w+)\s+Mode: +0?(\d+)", text)
+    word = re.search(r"Type: (\w+)[\w ]*\s+Mode: +0?(\d+)", text)
     owner = re.search(r"User: +(\d+) +Group: +(\d+)(?: +Project: +\d+)? +Size: (\d+)", text)
     # the low bits of the second number are two more bits of the seconds
     seconds, extra = (int(n, 16) for n in re.search(
@@ -135,9 +147,6 @@ def told_thing(text):
     seconds += (extra & 3) << 32
     thing = {"kind": KINDS[word[1]], "mode": f"{int(word[2], 8):o}",
              "owner": f"{owner[1]}:{owner[2]}", "mtime": str(seconds * 10**9 + (extra >> 2))}
-    thing["xattr"] = ";".join(sorted(
-        f"{name}={value.encode()!r}" for name, value in
-        re.findall(r'^  (\S+) \(\d+\) = "(.*)"$', text, re.M)))
     if thing["kind"] != "d":
         thing["links"] = re.search(r"Links: (\d+)", text)[1]
     if thing["kind"] == "f":
