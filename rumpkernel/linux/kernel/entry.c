@@ -28,7 +28,8 @@
  * Each vCPU has one service thread.  It sleeps until the next clock event,
  * sets the timer bit on time also while the vCPU is held, and runs what is
  * left over when no other thread is there.  An idle kernel has no deadline and
- * costs nothing.
+ * costs nothing.  What a service thread cannot see, another one watches for while
+ * the kernel is busy (watch_loop).
  *
  *	rump_syscall -> rump_enter -> vcpu_run -> (kernel stacks) -> back
  *	                          \-> thread_wait <- vcpu_give, rump_kick
@@ -43,6 +44,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/start_kernel.h>
 #include <linux/cpumask.h>
+#include <linux/time64.h>
 #include <asm/rump.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
@@ -509,6 +511,79 @@ static void thread_exit(struct rump_thread *thread)
 	thread_free(thread);
 }
 
+/* ---- the watch ---- */
+
+/*
+ * Two things no service thread can see: that a deadline of its vCPU is over while
+ * it runs the vCPU itself, and that interrupts are not taken because the kernel
+ * is in a loop that looks at nothing but need_resched() (io_uring's SQPOLL).  One
+ * thread watches for all, in steps of a tick, while there is anything to watch.
+ */
+#define WATCH_PERIOD	(NSEC_PER_SEC / HZ)
+
+static u32 watch_is_on;
+
+static void watch_on(const struct rumpuser_ops *user)
+{
+	if (!READ_ONCE(watch_is_on) && !__atomic_exchange_n(&watch_is_on, 1, __ATOMIC_SEQ_CST))
+		user->wake(&watch_is_on, 1);
+}
+
+static bool needs_watch(const struct rump_vcpu *v)
+{
+	return READ_ONCE(v->service) && READ_ONCE(v->lock) &&
+	       (!__atomic_load_n(&v->service_until, __ATOMIC_SEQ_CST) ||
+		READ_ONCE(v->p.pending) & RUMP_IRQ_TIMER);
+}
+
+static bool watch(struct rump_vcpu *v, bool *was_pending, u64 now)
+{
+	u64 deadline = READ_ONCE(v->deadline);
+
+	if (!needs_watch(v)) {
+		*was_pending = false;
+		return false;
+	}
+	/* a whole step with the timer's bit set: the task that runs is the one that ran */
+	if (READ_ONCE(v->p.pending) & RUMP_IRQ_TIMER) {
+		if (*was_pending && READ_ONCE(v->p.irq_enabled))
+			set_tsk_need_resched(READ_ONCE(v->p.current_task));
+		*was_pending = true;
+		return true;
+	}
+	*was_pending = false;
+	if (deadline && now >= deadline &&
+	    __atomic_compare_exchange_n(&v->deadline, &deadline, 0, false, __ATOMIC_SEQ_CST,
+					__ATOMIC_RELAXED))
+		rump_raise(v->p.cpu, RUMP_IRQ_TIMER, rump_user);
+	return true;
+}
+
+static void watch_loop(void *arg)
+{
+	static bool was_pending[NR_CPUS];
+	static u32 pause;
+	const struct rumpuser_ops *user = arg;
+	unsigned int cpu;
+	bool is_on;
+
+	for (;;) {
+		is_on = false;
+		for (cpu = 0; cpu < rump_ncpu; cpu++)
+			is_on |= watch(&rump_vcpus[cpu], &was_pending[cpu], user->clock_mono());
+		if (is_on) {
+			user->wait(&pause, 0, user->clock_mono() + WATCH_PERIOD);
+			continue;
+		}
+		__atomic_store_n(&watch_is_on, 0, __ATOMIC_SEQ_CST);
+		for (cpu = 0; cpu < rump_ncpu; cpu++)
+			is_on |= needs_watch(&rump_vcpus[cpu]);
+		if (!is_on)
+			user->wait(&watch_is_on, 0, 0);
+		WRITE_ONCE(watch_is_on, 1);
+	}
+}
+
 /* ---- service threads ---- */
 
 static void service_loop(void *arg)
@@ -528,13 +603,17 @@ static void service_loop(void *arg)
 			deadline = READ_ONCE(v->deadline);
 		}
 		if (READ_ONCE(self->given)) {
+			watch_on(self->user);
 			take_given(self);
 			continue;
 		}
 		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(self))) {
+			watch_on(self->user);
 			vcpu_run(v, self);
 			continue;
 		}
+		if (READ_ONCE(v->p.pending) & RUMP_IRQ_TIMER)
+			watch_on(self->user);
 		__atomic_store_n(&v->service_until, deadline ? deadline : U64_MAX,
 				 __ATOMIC_SEQ_CST);
 		if (READ_ONCE(v->deadline) == deadline && !READ_ONCE(self->given) &&
@@ -606,6 +685,8 @@ long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu)
 	thread->done = 0;
 	thread->request = 1;
 	rump_service_start(0, user);
+	if (user->thread_create(watch_loop, (void *)user, "rump-watch"))
+		return -EAGAIN;
 	push_entry(&rump_vcpus[0], thread);
 	vcpu_run(&rump_vcpus[0], thread);
 	thread_wait(thread);
