@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Each file system component on an image of its own mkfs: written through /rump, judged by
 # its own fsck, read again by a second kernel and, where there is one, by a program of the host.
-# timeout: 280
+# timeout: 400
 
 load lib
 
