@@ -600,6 +600,7 @@ int rump_component_upcall(const char *name)
 /* ---- the end ---- */
 
 #define MAX_SUPERS 64
+#define MAX_ROUNDS 64
 
 struct supers {
 	struct super_block *sb[MAX_SUPERS];
@@ -637,16 +638,20 @@ static void make_readonly(struct super_block *sb)
 static long stop_kernel(void *unused)
 {
 	struct supers *supers = kzalloc(sizeof(*supers), GFP_KERNEL);
+	unsigned int round, i;
 
 	ksys_sync();
 	if (!supers)
 		return -ENOMEM;
-	iterate_supers(collect_super, supers);
-	while (supers->count) {
-		struct super_block *sb = supers->sb[--supers->count];
-
-		make_readonly(sb);
-		deactivate_super(sb);
+	for (round = 0; !round || supers->count == MAX_SUPERS; round++) {
+		if (round == MAX_ROUNDS)
+			break;		/* those that stay writable fill the table */
+		supers->count = 0;
+		iterate_supers(collect_super, supers);
+		for (i = supers->count; i-- > 0;) {
+			make_readonly(supers->sb[i]);
+			deactivate_super(supers->sb[i]);
+		}
 	}
 	kfree(supers);
 	return 0;

@@ -152,6 +152,27 @@ static void process_remove(struct rump_process *process)
 		kfree(process);
 }
 
+/* The process was killed: nobody comes in any more, and the lwps die. */
+static void bury(struct rump_process *process)
+{
+	struct rump_thread *thread;
+
+	spin_lock_irq(&process_lock);
+	process->is_ending = true;
+	spin_unlock_irq(&process_lock);
+	do {
+		wait_event(*process->wait, process->attach_queue || !process->lwps);
+		thread = next_attach(process);
+		if (!thread)
+			continue;
+		if (!thread->attach_implicit)
+			drop_lwp(process);
+		thread->process = &rump_process0;
+		thread->ret = -EINTR;
+		rump_finish_request(thread);
+	} while (process->attach_queue || process->lwps);
+}
+
 static void keeper_loop(struct rump_process *process)
 {
 	struct rump_thread *thread;
@@ -163,7 +184,9 @@ static void keeper_loop(struct rump_process *process)
 	for (;;) {
 		___wait_event(*process->wait, process->attach_queue || process->is_ending,
 			      (TASK_KILLABLE | TASK_NOLOAD), 0, 0, schedule());
-		if (process->is_ending || fatal_signal_pending(current))
+		if (fatal_signal_pending(current))
+			bury(process);
+		if (process->is_ending)
 			break;
 		thread = next_attach(process);
 		if (thread)
@@ -200,12 +223,29 @@ void rump_init_loop(void)
 
 /* ---- ending them ---- */
 
+/*
+ * The current lwp is none any more; waiter's call is done when it is gone, and
+ * with the last one its process.  That is freed by the keeper, which needs the
+ * lock to get there.
+ */
+static void leave_process(struct rump_thread *waiter)
+{
+	struct rump_process *process = current->thread.process;
+	bool is_last;
+
+	spin_lock_irq(&process_lock);
+	is_last = --process->lwps == 0 && process != &rump_process0;
+	if (waiter)
+		(is_last ? process->keeper : current)->thread.end_waiter = waiter;
+	current->thread.process = NULL;
+	process->is_ending |= is_last;
+	wake_up(process->wait);
+	spin_unlock_irq(&process_lock);
+}
+
 /* The current lwp ends; its host thread (NULL: it has none) goes on without. */
 void rump_lwp_end(struct rump_thread *thread)
 {
-	struct rump_process *process = current->thread.process;
-	bool is_last = drop_lwp(process);
-
 	if (thread) {
 		current->thread.host = NULL;
 		thread->task = NULL;
@@ -213,13 +253,8 @@ void rump_lwp_end(struct rump_thread *thread)
 		thread->ret = 0;
 		/* not again from exit_thread(), nor taken for a request to a new lwp */
 		thread->request = 0;
-		if (is_last)
-			process->keeper->thread.end_waiter = thread;
-		else
-			current->thread.end_waiter = thread;
 	}
-	if (is_last)
-		wake_up(process->wait);
+	leave_process(thread);
 	do_exit(0);
 }
 
@@ -238,6 +273,8 @@ void exit_thread(struct task_struct *task)
 {
 	struct rump_thread *thread = task->thread.host;
 
+	if (task->thread.process && task->thread.process->keeper != task)
+		leave_process(NULL);
 	if (!thread)
 		return;
 	task->thread.host = NULL;
@@ -366,6 +403,7 @@ static bool is_lwp(struct task_struct *task)
 
 static long switch_lwp(void *arg)
 {
+	struct rump_thread *thread = current->thread.host;
 	struct task_struct *task = arg;
 
 	if (!task)
@@ -374,7 +412,9 @@ static long switch_lwp(void *arg)
 		return 0;
 	if (!is_lwp(task))
 		return -EINVAL;
-	if (task->thread.host)
+	/* our request is not for the new lwp: it must not see it with the thread */
+	thread->request = 0;
+	if (cmpxchg(&task->thread.host, NULL, thread))
 		return -EBUSY;
 	return leave_lwp(task->thread.process, task);
 }
