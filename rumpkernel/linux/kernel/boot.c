@@ -227,6 +227,17 @@ static unsigned long split_options(const char *options, char *data, size_t size)
 	return flags;
 }
 
+/* Why a component that is known does not load. */
+static void explain_load(const char *name, long err, char *why, size_t why_size)
+{
+	if (err == -ELIBACC)
+		snprintf(why, why_size, "component '%s': %s is missing in %s (RUMP_MODULES)", name,
+			 rump_module_missing(), hyp()->module_dir());
+	else
+		snprintf(why, why_size, "component '%s' does not load: error %ld%s", name, -err,
+			 err == -ENOEXEC ? " (no module of this kernel)" : "");
+}
+
 /* Mounts, with the type found by looking when there is none; why gets the reason. */
 static long __ref mount_one(const char *type, const char *source, const char *target,
 		      unsigned long flags, const char *data, char *why, size_t why_size)
@@ -244,8 +255,14 @@ static long __ref mount_one(const char *type, const char *source, const char *ta
 	if (err == -EACCES || err == -EROFS)	/* a read-only disk */
 		err = init_mount(source, target, type, flags | MS_RDONLY, (void *)data);
 	if (err == -ENODEV) {
-		size_t used = scnprintf(why, why_size, "unknown file system '%s'; known: ", type);
+		long load_err = rump_component_load(type);
+		size_t used;
 
+		if (load_err && load_err != -ENOENT) {
+			explain_load(type, load_err, why, why_size);
+			return err;
+		}
+		used = scnprintf(why, why_size, "unknown file system '%s'; known: ", type);
 		rump_component_names(why + used, why_size - used);
 	} else if (err) {
 		snprintf(why, why_size, "cannot mount %s as %s on %s: error %ld%s", source, type,
@@ -349,6 +366,8 @@ static long do_item(const struct rumpuser_boot_item *item, char *why)
 						item->name);
 
 			rump_component_names(why + used, WHY_SIZE - used);
+		} else if (err) {
+			explain_load(item->name, err, why, WHY_SIZE);
 		}
 		return err;
 	case RUMPUSER_BOOT_DRIVE:

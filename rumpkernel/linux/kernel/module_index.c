@@ -27,7 +27,9 @@
 
 #define INDEX_NAME	"modules.index"
 #define MAX_MAGIC	16
+#define BOUNCE_SIZE	(64UL << 10)
 
+static char missing_file[64];
 static char *index_text;
 static unsigned long index_size;
 static DEFINE_MUTEX(index_mutex);
@@ -54,7 +56,7 @@ static void close_host(int file)
 	rump_io_wait(&io);
 }
 
-static long read_host(int file, void *buffer, unsigned long length)
+static long read_host(int file, void *buffer, unsigned long length, u64 offset)
 {
 	struct rumpuser_iovec iov = { .base = buffer, .length = length };
 	struct rump_io io = {
@@ -63,10 +65,34 @@ static long read_host(int file, void *buffer, unsigned long length)
 			.file = file,
 			.iov = &iov,
 			.iov_count = 1,
+			.offset = offset,
 		},
 	};
 
 	return rump_io_wait(&io);
+}
+
+/*
+ * buffer is vmalloc memory: the host may not see all of it at any time, since
+ * its mappings go with a purge of neighbours and come back by a fault, which
+ * a system call of the host has not.
+ */
+static long read_host_vmalloc(int file, void *buffer, unsigned long length)
+{
+	char *bounce = kmalloc(min(length, BOUNCE_SIZE), GFP_KERNEL);
+	unsigned long at, n;
+	long err = 0;
+
+	if (!bounce)
+		return -ENOMEM;
+	for (at = 0; !err && at < length; at += n) {
+		n = min(length - at, BOUNCE_SIZE);
+		err = read_host(file, bounce, n, at);
+		if (!err)
+			memcpy(buffer + at, bounce, n);
+	}
+	kfree(bounce);
+	return err;
 }
 
 /* The whole file dir/name in vmalloc memory with a NUL behind it. */
@@ -89,7 +115,7 @@ static void *read_whole(const char *name, unsigned long *ret_size)
 		return ERR_PTR(file);
 	data = vmalloc(info.size + 1);
 	if (data) {
-		err = read_host(file, data, info.size);
+		err = read_host_vmalloc(file, data, info.size);
 		if (err < 0) {
 			vfree(data);
 			data = ERR_PTR(err);
@@ -104,6 +130,15 @@ static void *read_whole(const char *name, unsigned long *ret_size)
 	return data;
 }
 
+/* -ENOENT is for names that nobody knows, not for a folder that lacks a file. */
+static long read_failed(const char *name, long err)
+{
+	if (err != -ENOENT)
+		return err;
+	strscpy(missing_file, name);
+	return -ELIBACC;
+}
+
 /* ---- the index ---- */
 
 static int load_index(void)
@@ -115,7 +150,7 @@ static int load_index(void)
 	if (!index_text) {
 		text = read_whole(INDEX_NAME, &index_size);
 		if (IS_ERR(text))
-			err = PTR_ERR(text);
+			err = read_failed(INDEX_NAME, PTR_ERR(text));
 		else
 			index_text = text;
 	}
@@ -185,7 +220,7 @@ static int load_file(const char *file)
 	long err;
 
 	if (IS_ERR(data))
-		return PTR_ERR(data);
+		return read_failed(file, PTR_ERR(data));
 	/* a kernel address is as good as a user's: one address space */
 	err = sys_init_module((char __user *)data, size, (const char __user *)"");
 	vfree(data);
@@ -256,6 +291,11 @@ static int load_with_dependencies(const char *name)
 	}
 	cursor_close(&c);
 	return err;
+}
+
+const char *rump_module_missing(void)
+{
+	return missing_file;
 }
 
 int rump_component_load(const char *name)

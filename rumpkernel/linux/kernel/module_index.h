@@ -18,4 +18,7 @@ const char *rump_detect_fstype(const char *device);
 /* Names of all components, for messages. */
 void rump_component_names(char *text, size_t size);
 
+/* After -ELIBACC of those that load: the file that is not in the folder. */
+const char *rump_module_missing(void);
+
 #endif
