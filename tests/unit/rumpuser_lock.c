@@ -153,7 +153,13 @@ int main(void)
 	make_file(image, MIB, 0);
 	is(in_child(dies_with_a_child_left), 0, "a kernel ends, a child of it lives on");
 	ops = ops_of(&upcalls);
-	file = ops->file_open(image, LOCKED, NULL);
+	/* once that child has come to run */
+	for (int i = 0; i < 200; i++) {
+		file = ops->file_open(image, LOCKED, NULL);
+		if (file >= 0)
+			break;
+		usleep(10000);
+	}
 	ok(file >= 0, "the image is free");
 	ops->file_close(file);
 	test_two_processes();

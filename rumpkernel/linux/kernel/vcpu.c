@@ -85,10 +85,29 @@ static void handover(struct rump_vcpu *v)
 
 static struct pt_regs irq_regs_user = { .user = 1 }, irq_regs_kernel;
 
+/* What lockdep has to know of an interrupt; nothing in other kernels. */
+static __always_inline bool trace_irq_begin(void)
+{
+	bool were_on = lockdep_hardirqs_enabled();
+
+	if (were_on)
+		lockdep_hardirqs_off(CALLER_ADDR0);
+	return were_on;
+}
+
+static __always_inline void trace_irq_end(bool were_on)
+{
+	if (!were_on)
+		return;
+	lockdep_hardirqs_on_prepare();
+	lockdep_hardirqs_on(CALLER_ADDR0);
+}
+
 void rump_run_irqs(void)
 {
 	struct pt_regs *old;
 	unsigned long irqs;
+	bool were_on;
 
 	while (rump_pcpu_pending()) {
 		struct rump_vcpu *v = this_vcpu();
@@ -96,6 +115,7 @@ void rump_run_irqs(void)
 		irqs = __atomic_exchange_n(&v->p.pending, 0, __ATOMIC_SEQ_CST);
 		if (irqs & ~RUMP_IRQ_HANDOVER) {
 			rump_pcpu(irq_enabled) = 0;
+			were_on = trace_irq_begin();
 			old = set_irq_regs(v->in_user ? &irq_regs_user : &irq_regs_kernel);
 			irq_enter();
 			if (irqs & RUMP_IRQ_TIMER)
@@ -116,6 +136,7 @@ void rump_run_irqs(void)
 				v->want = v->service;
 				irqs |= RUMP_IRQ_HANDOVER;
 			}
+			trace_irq_end(were_on);
 			rump_pcpu(irq_enabled) = 1;
 		}
 		if (irqs & RUMP_IRQ_HANDOVER)
