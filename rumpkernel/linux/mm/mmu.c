@@ -163,7 +163,7 @@ void rump_user_unmap(struct mm_struct *mm, unsigned long start, unsigned long en
 	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, mm, start);
 
-	if (!mm->context.has_mappings)
+	if (!mm->context.has_mappings || end <= start)	/* see asm/tlb.h */
 		return;
 	if (end != ~0UL) {
 		hyp()->unmap(start & PAGE_MASK, PAGE_ALIGN(end) - (start & PAGE_MASK));

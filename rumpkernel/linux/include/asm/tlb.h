@@ -5,21 +5,28 @@
 /*
  * A flush unmaps addresses on the host, so its range may hold pages only.  The
  * generic ones count the tables' own spans as well, rounded down to 512 GiB,
- * with all that the application has there.
+ * with all that the application has there.  An end of 1, below any start, says
+ * that there is something to free and nothing to unmap.
  */
-#define pte_free_tlb(tlb, pte, address)				\
+#define rump_tlb_freed_tables(tlb)				\
 	do {							\
 		(tlb)->freed_tables = 1;			\
+		if (!(tlb)->end)				\
+			(tlb)->end = 1;				\
+	} while (0)
+#define pte_free_tlb(tlb, pte, address)				\
+	do {							\
+		rump_tlb_freed_tables(tlb);			\
 		__pte_free_tlb(tlb, pte, address);		\
 	} while (0)
 #define pmd_free_tlb(tlb, pmd, address)				\
 	do {							\
-		(tlb)->freed_tables = 1;			\
+		rump_tlb_freed_tables(tlb);			\
 		__pmd_free_tlb(tlb, pmd, address);		\
 	} while (0)
 #define pud_free_tlb(tlb, pud, address)				\
 	do {							\
-		(tlb)->freed_tables = 1;			\
+		rump_tlb_freed_tables(tlb);			\
 		__pud_free_tlb(tlb, pud, address);		\
 	} while (0)
 
