@@ -5,6 +5,7 @@
 # timeout: 400
 
 load lib
+load open_libraries
 
 SEEDS=${BAD_INPUT_SEEDS:-20}
 
@@ -14,6 +15,14 @@ setup_file() {
 	export GOOD=$BATS_FILE_TMPDIR/good
 	make_tree "$BATS_FILE_TMPDIR/tree"
 	make_image ext4 "$GOOD" 16m "$BATS_FILE_TMPDIR/tree"
+}
+
+# what another user may not reach in the build folder
+use_open_libraries() {
+	RUMP_LIBRARIES=$BATS_FILE_TMPDIR/lib
+	LIBRUMPHIJACK=$RUMP_LIBRARIES/librumphijack.so
+	RUMP_MODULES=$RUMP_LIBRARIES/rump/modules
+	open_libraries "$RUMP_LIBRARIES"
 }
 
 setup() {
@@ -83,6 +92,7 @@ refused() {
 	if is_root; then
 		require setpriv
 		chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T"
+		use_open_libraries
 		run rump_with path=/rump,image=secret.img \
 			setpriv --reuid=65534 --regid=65534 --clear-groups ls /rump
 	else
@@ -124,6 +134,7 @@ refused() {
 	if is_root; then
 		require setpriv
 		chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "${T%/*}" "$T"
+		use_open_libraries
 		as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	fi
 	run rump_with path=/rump,image=readonly.img "${as[@]}" cat /rump/hello

@@ -13,7 +13,7 @@ setup_file() {
 
 @test "kill -9 during writes, $ROUNDS times on one image" {
 	local image=$BATS_TEST_TMPDIR/disk.img list=$BATS_TEST_TMPDIR/list round pid status
-	make_ext4 "$image" 512
+	make_ext4 "$image" 2048
 	: >"$list"
 	for round in $(seq "$ROUNDS"); do
 		"$PROGRAMS/crashwriter" write "$image" "$round" >>"$list" 2>"$list.err" &
@@ -31,7 +31,7 @@ setup_file() {
 		if [ $((round % 10)) = 0 ]; then
 			timeout -k 5 120 "$PROGRAMS/crashwriter" verify "$image" "$list"
 			[ -s "$list" ]
-			make_ext4 "$image" 512
+			make_ext4 "$image" 2048
 			: >"$list"
 		fi
 	done

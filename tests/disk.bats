@@ -4,6 +4,7 @@
 # timeout: 400
 
 load programs
+load open_libraries
 
 setup_file() {
 	build_program rumpsh rumpsh.c sides.c
@@ -178,7 +179,9 @@ data_bytes() {
 	chmod 444 "$image"
 	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
 	if [ "$(id -u)" = 0 ]; then
+		open_libraries "$BATS_FILE_TMPDIR/lib"
 		run setpriv --reuid=65534 --regid=65534 --clear-groups \
+			env LD_LIBRARY_PATH="$BATS_FILE_TMPDIR/lib" \
 			timeout -k 5 60 "$PROGRAMS/rumpsh" <<-END
 				etfs /dev/d $image blk
 				blk /dev/d

@@ -4,6 +4,7 @@
 # timeout: 400
 
 load programs
+load open_libraries
 
 setup_file() {
 	build_program rumpsh rumpsh.c sides.c
@@ -261,7 +262,9 @@ make_tree() {
 	chmod 600 "$host/secret"
 	mkdir -m 700 "$host/closed"
 	echo old >"$host/file"
-	setpriv --reuid=65534 --regid=65534 --clear-groups timeout -k 5 60 "$PROGRAMS/rumpsh" <<-END
+	open_libraries "$BATS_FILE_TMPDIR/lib"
+	LD_LIBRARY_PATH=$BATS_FILE_TMPDIR/lib setpriv --reuid=65534 --regid=65534 --clear-groups \
+		timeout -k 5 60 "$PROGRAMS/rumpsh" <<-END
 		etfs /host $host dirsubdirs
 		!EACCES cat rump /host/secret
 		!EACCES ls /host/closed
@@ -283,7 +286,8 @@ make_tree() {
 	chmod 222 "$host/drop"
 	local user=()
 	[ "$(id -u)" != 0 ] || user=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	"${user[@]}" timeout -k 5 60 "$PROGRAMS/rumpsh" <<-END
+	open_libraries "$BATS_FILE_TMPDIR/lib"
+	LD_LIBRARY_PATH=$BATS_FILE_TMPDIR/lib "${user[@]}" timeout -k 5 60 "$PROGRAMS/rumpsh" <<-END
 		etfs /host $host dirsubdirs
 		!EACCES cat rump /host/drop
 		append rump /host/drop ghi
