@@ -73,6 +73,14 @@ int rump_pub_shutdown(void);
 int rump_daemonize_begin(void);
 int rump_daemonize_done(int error);
 
+/*
+ * Serves this kernel to other processes on a URL, unix://path or tcp://host:port/; see
+ * rump_server(1) and rumpclient(3).  After rump_init().  A unix socket gets mode 0600.
+ * Returns at once; threads of the library do the work.  EADDRINUSE: another server is
+ * there.  EINVAL: not a URL.  ENOENT: tcp:// without RUMP_SECRET_FILE.
+ */
+int rump_init_server(const char *url);
+
 /* ---- system calls ---- */
 
 /*

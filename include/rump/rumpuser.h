@@ -20,7 +20,7 @@
 #error "rumpuser.h is for rump kernels and hypercall implementations; programs include <rump/rump.h>"
 #endif
 
-#define RUMPUSER_VERSION 1
+#define RUMPUSER_VERSION 2
 
 struct rump_thread;		/* the kernel's object of a host thread */
 struct rumpuser_file_info;
@@ -50,6 +50,9 @@ enum rumpuser_io_op {
 	 */
 	RUMPUSER_IO_OPEN,
 	RUMPUSER_IO_CLOSE,	/* file_close(file) */
+	/* remote->read or write of iov[0] at the client's address `offset` */
+	RUMPUSER_IO_REMOTE_READ,
+	RUMPUSER_IO_REMOTE_WRITE,
 };
 
 struct rumpuser_iovec {		/* the layout of struct iovec */
@@ -77,10 +80,66 @@ struct rumpuser_io {
 			unsigned long open_flags;
 			struct rumpuser_file_info *info;
 		};
+		struct rumpuser_remote *remote;	/* REMOTE_READ, REMOTE_WRITE */
 	};
 	unsigned int call_handles;		/* bit n: argument n is a handle, translated to an fd */
 	/* called by the I/O thread when the request is finished; may not block */
 	void (*done)(struct rumpuser_io *io);
+};
+
+/* ---- clients: processes elsewhere that use this kernel ---- */
+
+/* Memory of the client that came with its call: it need not be asked for. */
+struct rumpuser_window {
+	unsigned long address;		/* in the client */
+	unsigned int length;
+	const char *data;		/* here; the client may change it meanwhile */
+};
+
+/*
+ * The memory of a client, as the server's thread that carries out its call sees it.  The
+ * kernel looks for what it reads among the windows, then asks read().  What it
+ * writes it appends to `out` (struct rump_sp_record of rump_sp.h), or, where that is
+ * faster (may_direct and a large piece) or there is no room, gives to write(), which
+ * sends what is in `out` first.
+ */
+struct rumpuser_remote {
+	/* set by the host side before each call; the kernel changes out_used only */
+	const struct rumpuser_window *windows;
+	unsigned int window_count;
+	unsigned int out_size, out_used;	/* bytes */
+	char *out;
+	/* read() and write() do not wait: the kernel may make them with a vCPU held */
+	unsigned int may_direct;
+	/* 0 or -EFAULT, -ENOTCONN.  The kernel calls neither twice at once. [blocks] */
+	int (*read)(struct rumpuser_remote *remote, void *to, unsigned long from,
+		    unsigned long length);
+	int (*write)(struct rumpuser_remote *remote, unsigned long to, const void *from,
+		     unsigned long length);
+	/*
+	 * A signal for the client's thread, which is in a call.  Does not block; from
+	 * kernel stacks, any thread.
+	 */
+	void (*signal)(struct rumpuser_remote *remote, int signal);
+};
+
+#define RUMPUSER_GROUPS_MAX 64
+
+/* A client process.  The kernel copies it, but for `host`. */
+struct rumpuser_client {
+	int pid;		/* wanted for the rump process, the host's; 0 or taken: another */
+	unsigned int uid, gid;	/* 0: root in the rump kernel */
+	unsigned int group_count;
+	unsigned int groups[RUMPUSER_GROUPS_MAX];
+	char name[16];
+	void *host;		/* for the next two */
+	/*
+	 * A signal for the process while none of its threads is in a call; SIGKILL also
+	 * means that it was killed in the rump kernel.  Does not block; from kernel stacks.
+	 */
+	void (*signal)(void *host, int signal);
+	/* the rump process has gone; the last use of host. Does not block; from kernel stacks. */
+	void (*gone)(void *host);
 };
 
 struct rumpuser_file_info {
@@ -127,6 +186,43 @@ struct rumpuser_upcalls {
 	void (*forked)(void);
 	/* loads a component whose library came after boot: 0 or -errno. [blocks] */
 	int (*component_load)(const char *name);
+
+	/*
+	 * For servers.  A rump process is named by its pid, also when it may have ended
+	 * meanwhile (-ESRCH).  All [block].
+	 */
+	/* a new process, without descriptors: its pid or -errno */
+	int (*process_new)(const struct rumpuser_client *client);
+	/*
+	 * A copy of the caller's process (its lwp calls): descriptors, directory, umask and
+	 * credentials; of client the rest counts.  Its pid or -errno.
+	 */
+	int (*process_fork)(const struct rumpuser_client *client);
+	/* closes all descriptors of the caller's process but `keep`, names it */
+	int (*process_exec)(const char *name, const unsigned int *keep, unsigned int count);
+	/*
+	 * Kills it: its calls end, the lwps go.  Returns at once; client->gone() tells the
+	 * end.
+	 */
+	int (*process_end)(int pid);
+	/*
+	 * The calling host thread, which has no lwp, becomes one of process pid; remote: the
+	 * client's memory, NULL for a thread that works for the server itself.  tid: the
+	 * wanted id, the host's, or 0.  thread_leave() ends it; so does process_end().
+	 */
+	int (*thread_join)(int pid, int tid, struct rumpuser_remote *remote);
+	void (*thread_leave)(void);
+	/* rump_syscall(); -EINTR once the process was killed, and -ESRCH from then on */
+	long (*syscall)(long number, const unsigned long args[6]);
+	/* rump_pub_interrupt(): 0 or -errno. Does not block. */
+	int (*interrupt)(int host_tid);
+	/*
+	 * An open file that belongs to nobody: 0 and a handle nobody can guess; a
+	 * descriptor of the caller's for it; the end of it.
+	 */
+	int (*file_export)(int fd, unsigned long long ret_handle[2]);
+	int (*file_import)(const unsigned long long handle[2]);
+	void (*file_release)(const unsigned long long handle[2]);
 };
 
 struct rumpuser_memory {
@@ -264,6 +360,38 @@ void rumpuser_component_add(const char *name);
  */
 struct sigaction;
 int rumpuser_sigaction(int sig, const struct sigaction *action, struct sigaction *ret_old);
+
+/*
+ * The server of this process' kernel, for <rump/rump.h> (rump_init_server) and the
+ * preload.  0 or -errno, the reason in rumpuser_boot_error(); all [block] and may be
+ * called by any thread of the process once rump_init() has succeeded.
+ */
+/* what serving on a URL or a socket takes */
+struct rumpuser_sp_options {
+	const char *url;		/* NULL: listen_fd */
+	int listen_fd;			/* a listening SOCK_SEQPACKET unix socket, or -1 */
+	unsigned int mode;		/* of the socket file; 0: 0600 */
+	long group;			/* gid of the socket file; -1: as it comes */
+	/* who is root inside: the uid of the server if is_root_set is 0 */
+	unsigned int is_root_set, root_uid;
+	const char *secret_file;	/* tcp:// */
+	const unsigned char *secret;	/* RUMP_SP_SECRET_SIZE bytes that a hello must have, or NULL */
+	unsigned int is_any_address;	/* tcp:// may bind more than loopback */
+	/* a client that is root in the rump kernel asks for the end; in a thread of its own */
+	void (*halt)(int is_restart);
+};
+int rumpuser_sp_serve(const struct rumpuser_sp_options *options);
+/* process_fork() for the caller, which is an lwp; returns the child's control socket */
+int rumpuser_sp_fork(void);
+/* the sockets for open files, as rumpclient_export() and _import() */
+int rumpuser_sp_export(int rump_fd);
+int rumpuser_sp_import(int fd);
+/* client processes now */
+unsigned int rumpuser_sp_clients(void);
+/* sleeps until there are none, or for so many ns (0: for ever): 0 or -ETIMEDOUT */
+int rumpuser_sp_wait(unsigned long long timeout);
+/* closes the listening sockets and ends all clients */
+void rumpuser_sp_stop(void);
 
 /*
  * Nonzero: the caller sees to it that rump_pub_shutdown() is called in time

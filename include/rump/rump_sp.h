@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rump_sp.h - what a client of a rump kernel and its server say to each other.
+ *
+ * rump_sp(7) is the manual of this protocol.  Widths are fixed, byte order is the
+ * host's (x86-64).  Nothing here is trusted by the side that reads it.
+ *
+ * Control connection.  One for each client process: a SOCK_SEQPACKET unix socket, a
+ * message a packet; or a TCP connection, a message a record of the encrypted stream.
+ * Either side may close it at any time: the client's process in the rump kernel then
+ * ends, with its descriptors.
+ *
+ * Channel.  One for each client thread that calls: struct rump_sp_channel in memory of
+ * the server's that both map (a sealed memfd, sent with the answer to CHANNEL).  The two
+ * sides take turns: the client fills in a request and raises `request`, the server
+ * answers by raising `reply`.  An answer is the result, or asks for a transfer first;
+ * then the client does it and raises `request` again.  Over TCP a channel is a
+ * connection of its own, which carries the same turns as struct rump_sp_turn.
+ */
+#ifndef RUMP_SP_H
+#define RUMP_SP_H
+
+#include <stdint.h>
+
+#define RUMP_SP_MAGIC	0x706d7572U	/* "rump" */
+#define RUMP_SP_VERSION 1
+
+/* ---- control messages ---- */
+
+enum rump_sp_type {
+	/* first, from the client; the answer carries struct rump_sp_welcome */
+	RUMP_SP_HELLO = 1,
+	/* a channel for one thread; the answer carries its memfd and rump_sp_channel_answer */
+	RUMP_SP_CHANNEL,
+	/* the thread of a channel is gone; no answer */
+	RUMP_SP_CHANNEL_END,
+	/* rump_sp_interrupt: the call that the channel is in shall end by EINTR; no answer */
+	RUMP_SP_INTERRUPT,
+	/*
+	 * rump_sp_exec: a new program runs in the process.  The channels of the old one
+	 * are gone, and all descriptors but those listed are closed; no answer.
+	 */
+	RUMP_SP_EXEC,
+	/* rump_sp_halt: sync, unmount, stop; answered when the server has begun to */
+	RUMP_SP_HALT,
+	/* from the server: the answer to a RUMP_SP_CALL_FORK or _EXPORT; carries a socket */
+	RUMP_SP_SOCKET,
+	/* from the server, unasked: rump_sp_signal, a signal for the client's process */
+	RUMP_SP_SIGNAL,
+};
+
+struct rump_sp_message {
+	uint32_t length;	/* of the whole message in bytes */
+	uint16_t type;		/* enum rump_sp_type; an answer has the type of its question */
+	uint16_t is_answer;
+	uint32_t id;		/* chosen by who asks, the same in the answer */
+	int32_t error;		/* in answers: 0 or an errno value */
+};
+
+#define RUMP_SP_MESSAGE_MAX 65536 /* bytes; longer ones end the connection */
+
+#define RUMP_SP_SECRET_SIZE 32
+#define RUMP_SP_NAME_SIZE 16
+
+struct rump_sp_hello {
+	struct rump_sp_message head;
+	uint32_t magic;		/* RUMP_SP_MAGIC */
+	uint32_t version;	/* RUMP_SP_VERSION; another: EPROTO, with the server's in welcome */
+	int32_t pid;		/* the client's, as it sees it */
+	uint32_t reserved;
+	/* the server reads 8 bytes there by process_vm_readv: `probe_value` if it can */
+	uint64_t probe_address, probe_value;
+	char name[RUMP_SP_NAME_SIZE];		/* of the program, NUL-terminated */
+	/* of a private server's family; of the cookie that continues a forked TCP client */
+	uint8_t secret[RUMP_SP_SECRET_SIZE];
+};
+
+struct rump_sp_welcome {
+	struct rump_sp_message head;
+	uint32_t magic, version;
+	int32_t pid;		/* of the client's process in the rump kernel */
+	uint32_t reserved;
+	uint64_t server_id[2];	/* random, made when the server starts */
+};
+
+struct rump_sp_channel_answer {
+	struct rump_sp_message head;
+	uint32_t channel;	/* its number in RUMP_SP_CHANNEL_END and _INTERRUPT */
+	uint32_t size;		/* bytes of the memfd */
+};
+
+struct rump_sp_channel_end {
+	struct rump_sp_message head;
+	uint32_t channel, reserved;
+};
+
+struct rump_sp_interrupt {
+	struct rump_sp_message head;
+	uint32_t channel;
+	uint32_t request;	/* the value of rump_sp_channel.request of that call's first turn */
+};
+
+struct rump_sp_exec {
+	struct rump_sp_message head;
+	char name[RUMP_SP_NAME_SIZE];
+	uint32_t count, reserved;
+	uint32_t keep[];	/* descriptors, ascending */
+};
+
+#define RUMP_SP_HALT_RESTART 1
+
+struct rump_sp_halt {
+	struct rump_sp_message head;
+	uint32_t flags, reserved;
+};
+
+struct rump_sp_signal {
+	struct rump_sp_message head;
+	int32_t signal, reserved;
+};
+
+/* ---- channels ---- */
+
+/*
+ * Calls that are not system calls.  FORK: a new process in the rump kernel, a copy of
+ * the caller's with its descriptors; the result is the id of the RUMP_SP_SOCKET message
+ * on the control connection whose socket is the new process' control connection.
+ * EXPORT (descriptor): the result is the id of a RUMP_SP_SOCKET message whose socket
+ * stands for the open file for as long as a copy of it is open anywhere; any client
+ * that gets hold of it finds in it, by recv(MSG_PEEK), a struct rump_sp_export.
+ * IMPORT (handle low, handle high): the result is a descriptor for that file.
+ */
+#define RUMP_SP_CALL_FORK	0x10000
+#define RUMP_SP_CALL_EXPORT	0x10001
+#define RUMP_SP_CALL_IMPORT	0x10002
+
+struct rump_sp_export {
+	uint32_t magic, version;
+	uint64_t server_id[2];
+	uint64_t handle[2];	/* random */
+};
+
+/* Memory of the client that the call will read, sent along: data[offset ...]. */
+struct rump_sp_window {
+	uint64_t address;	/* in the client */
+	uint32_t length;	/* bytes */
+	uint32_t offset;	/* in the data area; a multiple of 8 */
+};
+
+#define RUMP_SP_WINDOWS 24
+
+/* What the kernel has written, to be carried out by the client: header, then the bytes,
+ * padded to a multiple of 8.  In order. */
+struct rump_sp_record {
+	uint64_t address;
+	uint32_t length;
+	uint32_t reserved;
+};
+
+enum rump_sp_kind {
+	RUMP_SP_RESULT = 1,	/* the call has ended */
+	RUMP_SP_COPYIN,		/* copy_length bytes from copy_address wanted in data[0 ...] */
+	RUMP_SP_COPYOUT,	/* the records are to be carried out now, then go on */
+};
+
+/* flags of a request */
+#define RUMP_SP_CONTINUE 1	/* the answer to COPYIN or COPYOUT; copy_error tells how it went */
+
+struct rump_sp_turn {
+	/* from the client */
+	int64_t number;		/* system call, or RUMP_SP_CALL_* */
+	uint64_t args[6];
+	uint32_t flags;
+	int32_t copy_error;	/* 0 or an errno value */
+	uint32_t window_count;
+	uint32_t in_used;	/* bytes of the data area that the windows need */
+	struct rump_sp_window windows[RUMP_SP_WINDOWS];
+};
+
+struct rump_sp_answer {
+	/* from the server */
+	int64_t result;		/* value or -errno */
+	uint32_t kind;		/* enum rump_sp_kind */
+	uint32_t out_offset;	/* where the records begin in the data area */
+	uint32_t out_used;	/* bytes of records */
+	uint32_t copy_length;
+	uint64_t copy_address;
+	uint64_t signals;	/* bit n - 1: signal n, for the calling thread, to be raised now */
+};
+
+/* data area: the client's windows from 0 on, the server's records behind them or from 0 on
+ * once the windows are not needed any more */
+#define RUMP_SP_DATA_SIZE	(128 << 10)
+#define RUMP_SP_DATA_OFFSET	4096
+
+struct rump_sp_channel {
+	uint32_t magic, version;
+	uint32_t data_offset, data_size;	/* bytes */
+	uint8_t pad0[48];
+	/* written by the client */
+	uint32_t request;	/* + 1 for each turn; the server's futex */
+	uint32_t client_cpu;	/* it runs on, + 1; 0: not known */
+	uint32_t client_sleeps;	/* it waits for `reply` on the futex: wake it */
+	uint32_t pad1[13];
+	/* written by the server */
+	uint32_t reply;		/* = request when it has answered that; the client's futex */
+	uint32_t server_cpu;
+	uint32_t server_sleeps;
+	uint32_t is_closed;	/* the server has gone from this channel; `reply` is woken */
+	uint32_t pad2[12];
+	struct rump_sp_turn turn;
+	uint8_t pad3[24];
+	struct rump_sp_answer answer;
+};
+
+_Static_assert(sizeof(struct rump_sp_message) == 16, "wire format");
+_Static_assert(sizeof(struct rump_sp_hello) == 96, "wire format");
+_Static_assert(sizeof(struct rump_sp_welcome) == 48, "wire format");
+_Static_assert(sizeof(struct rump_sp_window) == 16, "wire format");
+_Static_assert(sizeof(struct rump_sp_turn) == 72 + 16 * RUMP_SP_WINDOWS, "wire format");
+_Static_assert(sizeof(struct rump_sp_answer) == 40, "wire format");
+_Static_assert(__builtin_offsetof(struct rump_sp_channel, request) == 64, "wire format");
+_Static_assert(__builtin_offsetof(struct rump_sp_channel, reply) == 128, "wire format");
+_Static_assert(__builtin_offsetof(struct rump_sp_channel, turn) == 192, "wire format");
+_Static_assert(sizeof(struct rump_sp_channel) <= RUMP_SP_DATA_OFFSET, "wire format");
+
+#endif
