@@ -368,8 +368,8 @@ int rumpuser_sigaction(int sig, const struct sigaction *action, struct sigaction
  */
 /* what serving on a URL or a socket takes */
 struct rumpuser_sp_options {
-	const char *url;		/* NULL: listen_fd */
-	int listen_fd;			/* a listening SOCK_SEQPACKET unix socket, or -1 */
+	const char *url;		/* NULL: listen_fd is a listening SOCK_SEQPACKET unix socket */
+	int listen_fd;			/* -1, or the socket to use (of url, if given); taken over */
 	unsigned int mode;		/* of the socket file; 0: 0600 */
 	long group;			/* gid of the socket file; -1: as it comes */
 	/* who is root inside: the uid of the server if is_root_set is 0 */
@@ -390,8 +390,17 @@ int rumpuser_sp_import(int fd);
 unsigned int rumpuser_sp_clients(void);
 /* sleeps until there are none, or for so many ns (0: for ever): 0 or -ETIMEDOUT */
 int rumpuser_sp_wait(unsigned long long timeout);
-/* closes the listening sockets and ends all clients */
+/*
+ * Closes the listening sockets, removes their files, and ends all clients; the connection
+ * that asked for the halt stays until the process ends, so that its end is that of the stop.
+ */
 void rumpuser_sp_stop(void);
+/*
+ * For a successor: a duplicate (close-on-exec) of the listening socket of the n-th
+ * rumpuser_sp_serve() that succeeded; rumpuser_sp_stop() then leaves its file.  -ENOENT:
+ * there is no n-th.
+ */
+int rumpuser_sp_keep_listener(unsigned int n);
 
 /*
  * Nonzero: the caller sees to it that rump_pub_shutdown() is called in time
