@@ -71,7 +71,7 @@ struct rump_sp_hello {
 	/* the server reads 8 bytes there by process_vm_readv: `probe_value` if it can */
 	uint64_t probe_address, probe_value;
 	char name[RUMP_SP_NAME_SIZE];		/* of the program, NUL-terminated */
-	/* of a private server's family; of the cookie that continues a forked TCP client */
+	/* of a private server's family */
 	uint8_t secret[RUMP_SP_SECRET_SIZE];
 };
 
@@ -213,6 +213,50 @@ struct rump_sp_channel {
 	struct rump_sp_answer answer;
 };
 
+/* ---- tcp ---- */
+
+/*
+ * Over TCP everything is in records of an encrypted stream, see rump_sp(7).  The first
+ * record says what the connection is for; the answer comes before anything else.
+ *
+ * Where a unix socket would carry a descriptor (the answer to CHANNEL, SOCKET), struct
+ * rump_sp_cookie follows the message instead, counted in its length: the client opens a
+ * connection with it, within RUMP_SP_COOKIE_SECONDS.  A cookie is good for one.
+ *
+ * A connection of a channel carries turns: struct rump_sp_turn and behind it the windows'
+ * in_used bytes, or the copy_length bytes that COPYIN asked for.  Answers: struct
+ * rump_sp_answer and behind it the out_used bytes of records; out_offset is where they
+ * shall lie in the client's data area.  Both sides count `request` from 0.
+ */
+enum rump_sp_open_kind {
+	RUMP_SP_OPEN_CONTROL = 1,	/* a new client; no cookie */
+	RUMP_SP_OPEN_FORKED,		/* the control connection of a forked one */
+	RUMP_SP_OPEN_CHANNEL,
+};
+
+#define RUMP_SP_COOKIE_SIZE	32
+#define RUMP_SP_COOKIE_SECONDS	10
+
+struct rump_sp_cookie {
+	uint8_t bytes[RUMP_SP_COOKIE_SIZE];	/* random */
+};
+
+struct rump_sp_open {
+	uint32_t magic, version;
+	uint32_t kind, reserved;
+	struct rump_sp_cookie cookie;
+};
+
+struct rump_sp_opened {
+	uint32_t magic, version;
+	int32_t error;		/* 0 or an errno value; the connection then ends */
+	uint32_t reserved;
+};
+
+#define RUMP_SP_RECORD_MAX	(RUMP_SP_DATA_SIZE + 4096)
+
+_Static_assert(sizeof(struct rump_sp_open) == 48, "wire format");
+_Static_assert(sizeof(struct rump_sp_opened) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_message) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_hello) == 96, "wire format");
 _Static_assert(sizeof(struct rump_sp_welcome) == 48, "wire format");
