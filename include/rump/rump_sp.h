@@ -30,7 +30,10 @@
 enum rump_sp_type {
 	/* first, from the client; the answer carries struct rump_sp_welcome */
 	RUMP_SP_HELLO = 1,
-	/* a channel for one thread; the answer carries its memfd and rump_sp_channel_answer */
+	/*
+	 * rump_sp_channel_open: a channel for one thread; the answer is
+	 * rump_sp_channel_answer and carries the memfd
+	 */
 	RUMP_SP_CHANNEL,
 	/* the thread of a channel is gone; no answer */
 	RUMP_SP_CHANNEL_END,
@@ -43,7 +46,10 @@ enum rump_sp_type {
 	RUMP_SP_EXEC,
 	/* rump_sp_halt: sync, unmount, stop; answered when the server has begun to */
 	RUMP_SP_HALT,
-	/* from the server: the answer to a RUMP_SP_CALL_FORK or _EXPORT; carries a socket */
+	/*
+	 * from the server (is_answer 0): what RUMP_SP_CALL_FORK or _EXPORT has made; carries a
+	 * socket; sent before the call's result
+	 */
 	RUMP_SP_SOCKET,
 	/* from the server, unasked: rump_sp_signal, a signal for the client's process */
 	RUMP_SP_SIGNAL,
@@ -79,8 +85,19 @@ struct rump_sp_welcome {
 	struct rump_sp_message head;
 	uint32_t magic, version;
 	int32_t pid;		/* of the client's process in the rump kernel */
-	uint32_t reserved;
+	uint32_t flags;		/* RUMP_SP_IS_... */
 	uint64_t server_id[2];	/* random, made when the server starts */
+};
+
+/* The server reads and writes the client's memory itself: large buffers need no windows. */
+#define RUMP_SP_IS_DIRECT	1
+/* The server cannot send signals to the client's process: they come as RUMP_SP_SIGNAL. */
+#define RUMP_SP_IS_SIGNALLED	2
+
+struct rump_sp_channel_open {
+	struct rump_sp_message head;
+	int32_t tid;		/* of the thread, as the client sees it */
+	uint32_t reserved;
 };
 
 struct rump_sp_channel_answer {
@@ -159,7 +176,8 @@ struct rump_sp_record {
 
 enum rump_sp_kind {
 	RUMP_SP_RESULT = 1,	/* the call has ended */
-	RUMP_SP_COPYIN,		/* copy_length bytes from copy_address wanted in data[0 ...] */
+	/* copy_length bytes from copy_address wanted in data[out_offset ...]; no records */
+	RUMP_SP_COPYIN,
 	RUMP_SP_COPYOUT,	/* the records are to be carried out now, then go on */
 };
 
@@ -173,7 +191,7 @@ struct rump_sp_turn {
 	uint32_t flags;
 	int32_t copy_error;	/* 0 or an errno value */
 	uint32_t window_count;
-	uint32_t in_used;	/* bytes of the data area that the windows need */
+	uint32_t in_used;	/* bytes of the data area that the windows need; RUMP_SP_IN_MAX */
 	struct rump_sp_window windows[RUMP_SP_WINDOWS];
 };
 
@@ -181,17 +199,18 @@ struct rump_sp_answer {
 	/* from the server */
 	int64_t result;		/* value or -errno */
 	uint32_t kind;		/* enum rump_sp_kind */
-	uint32_t out_offset;	/* where the records begin in the data area */
+	uint32_t out_offset;	/* where the records begin in the data area, or the bytes go */
 	uint32_t out_used;	/* bytes of records */
 	uint32_t copy_length;
 	uint64_t copy_address;
 	uint64_t signals;	/* bit n - 1: signal n, for the calling thread, to be raised now */
 };
 
-/* data area: the client's windows from 0 on, the server's records behind them or from 0 on
- * once the windows are not needed any more */
+/* data area: the client's windows from 0 on, behind them what the server writes and asks for */
 #define RUMP_SP_DATA_SIZE	(128 << 10)
 #define RUMP_SP_DATA_OFFSET	4096
+/* for windows; the rest is the server's in any case */
+#define RUMP_SP_IN_MAX		(RUMP_SP_DATA_SIZE - (16 << 10))
 
 struct rump_sp_channel {
 	uint32_t magic, version;
@@ -206,7 +225,8 @@ struct rump_sp_channel {
 	uint32_t reply;		/* = request when it has answered that; the client's futex */
 	uint32_t server_cpu;
 	uint32_t server_sleeps;
-	uint32_t is_closed;	/* the server has gone from this channel; `reply` is woken */
+	/* the server has gone from this channel: is_closed, then `reply` ^= 1U << 31, then a wake-up */
+	uint32_t is_closed;
 	uint32_t pad2[12];
 	struct rump_sp_turn turn;
 	uint8_t pad3[24];
