@@ -279,7 +279,7 @@ _Static_assert(sizeof(struct rump_sp_open) == 48, "wire format");
 _Static_assert(sizeof(struct rump_sp_opened) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_message) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_hello) == 96, "wire format");
-_Static_assert(sizeof(struct rump_sp_welcome) == 48, "wire format");
+_Static_assert(sizeof(struct rump_sp_welcome) == 56, "wire format");
 _Static_assert(sizeof(struct rump_sp_window) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_turn) == 72 + 16 * RUMP_SP_WINDOWS, "wire format");
 _Static_assert(sizeof(struct rump_sp_answer) == 40, "wire format");
