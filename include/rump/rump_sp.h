@@ -85,14 +85,16 @@ struct rump_sp_welcome {
 	struct rump_sp_message head;
 	uint32_t magic, version;
 	int32_t pid;		/* of the client's process in the rump kernel */
-	uint32_t flags;		/* RUMP_SP_IS_... */
+	uint32_t flags;		/* RUMP_SP_DIRECT, _SIGNALS */
 	uint64_t server_id[2];	/* random, made when the server starts */
+	int32_t server_pid;	/* as it sees it; for PR_SET_PTRACER */
+	uint32_t reserved;
 };
 
 /* The server reads and writes the client's memory itself: large buffers need no windows. */
-#define RUMP_SP_IS_DIRECT	1
+#define RUMP_SP_DIRECT	1
 /* The server cannot send signals to the client's process: they come as RUMP_SP_SIGNAL. */
-#define RUMP_SP_IS_SIGNALLED	2
+#define RUMP_SP_SIGNALS	2
 
 struct rump_sp_channel_open {
 	struct rump_sp_message head;
