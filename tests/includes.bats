@@ -22,6 +22,7 @@ is_allowed() {
 		# a header of its own, or one that the build generates
 		[[ $path == "$(realpath "$top/$folder")"/* ]] && return 0
 		for allowed in "$@"; do
+			[[ -f $top/$allowed && $path == "$(realpath "$top/$allowed")" ]] && return 0
 			[[ -d $top/$allowed ]] || continue
 			[[ $path == "$(realpath "$top/$allowed")"/* ]] && return 0
 			[[ $name != *..* && -e $top/$allowed/$name ]] && return 0
@@ -56,9 +57,16 @@ none_foreign() {
 }
 @test "hijack and tools use config, include and libc" {
 	none_foreign hijack config include libc
-	[ ! -d "$RUMP_TOP/tools" ] || none_foreign tools config include libc
+	none_foreign tools config include libc
 }
-@test "rumpuser uses config, include and libc" { none_foreign rumpuser config include libc; }
+@test "rumpuser and rumpclient use config, include, sp, the interface of tcp and libc" {
+	none_foreign rumpuser config include sp tcp/rumpsp_tcp.h libc
+	none_foreign rumpclient config include sp tcp/rumpsp_tcp.h libc
+}
+@test "tcp uses config, include and libc; sp uses libc" {
+	none_foreign tcp config include libc
+	none_foreign sp libc
+}
 @test "the overlay uses the kernel, rumpuser.h and rump.h, never a libc header" {
 	none_foreign rumpkernel/linux kernel rump/rumpuser.h rump/rump.h
 }
