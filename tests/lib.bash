@@ -64,10 +64,12 @@ sanitizer_runtime() {
 	ldd "$LIBRUMPHIJACK" 2>/dev/null | awk '/lib(clang_rt\.)?asan/ { print $3; exit }'
 }
 
-# rump_with RUMPHIJACK COMMAND...: under the preload
+# rump_with RUMPHIJACK COMMAND...: under the preload.  RUMP_TEST_KERNEL: which kernel; without
+# it the one that the words and RUMP_SERVER say.
 rump_with() {
 	local words=$1 preload
 	shift
+	[ -z "${RUMP_TEST_KERNEL:-}" ] || words+=,kernel=$RUMP_TEST_KERNEL
 	preload=$(sanitizer_runtime)
 	preload=${preload:+$preload:}$LIBRUMPHIJACK
 	timeout -k 5 "$limit" env RUMPHIJACK="$words" LD_LIBRARY_PATH="$RUMP_LIBRARIES" \

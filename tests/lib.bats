@@ -126,3 +126,49 @@ torn() {
 	limit=1 run rump sleep 10
 	[ "$status" -eq 124 ]
 }
+
+@test "a body that fails in its middle, on one kernel of three, fails the test" {
+	load kernels
+	body() { [ "$kernel" != "$1" ] || false; echo "to the end on $kernel"; }
+	KERNELS="local spawn tmpfs"
+	# `run' would let a body go on after a failure
+	set +e
+	output=$(on_each_kernel body none)
+	status=$?
+	set -e
+	[ "$status" -eq 0 ]
+	[ "$(grep -c "to the end" <<<"$output")" = 3 ]
+	set +e
+	output=$(on_each_kernel body spawn)
+	status=$?
+	set -e
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"failed on: spawn" ]]
+	[ "$(grep -c "to the end" <<<"$output")" = 2 ]
+}
+
+@test "a process that is left is found, ended, and a failure" {
+	load kernels
+	tagged sleep 60 3>&- &
+	run none_left 1
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == *" sleep 60"* ]]
+	none_left
+}
+
+@test "the comparison with the host sees a difference of output and of status" {
+	load kernels
+	kernel=none
+	client() { sed "s,here,${word:-here}," <<<"$D here"; return "${result:-0}"; }
+	there() { echo "$D here"; }
+	export -f there
+	same bash -c there
+	word=other run same bash -c there
+	[ "$status" -eq 1 ]
+	[[ $output == *"> @ other"* ]]
+	result=3 run same bash -c there
+	[ "$status" -eq 1 ]
+	[[ $output == *"> status 3"* ]]
+}

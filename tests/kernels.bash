@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=bash
+#
+# Which kernel a test's programs use, and the servers of tests.  After `load lib':
+#
+#	start_server [OPTION...]	a rump_server that this test owns; RUMP_SERVER, SERVER_PID and
+#					SERVER_LOG are set
+#	start_tcp_server [OPTION...]	the same over tcp://, with a secret
+#	stop_server			SIGTERM; it must end by itself, with a clean log
+#	on_each_kernel BODY...		BODY with $kernel local, spawn, server; all are tried
+#	same COMMAND...			the command prints and ends on the rump kernel as on
+#					the host; $D is the folder that it uses
+#	client COMMAND...		under the preload, with the server of RUMP_SERVER
+#	teardown() { end_kernels; }	no process, no server is left
+#
+# RUMP_TEST_KERNELS: the kernels of on_each_kernel, all if it is not set.
+
+SERVER_PROGRAM=$RUMP_LIBRARIES/rump_server
+KERNELS=${RUMP_TEST_KERNELS:-local spawn server}
+
+# ---- servers ----
+
+# $T may be too long for the 108 bytes of a socket's address
+short_folder() {
+	mktemp -d "/tmp/rump-test.XXXXXX"
+}
+
+free_port() {
+	python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# _serve OPTION... URL
+_serve() {
+	require "$SERVER_PROGRAM" || return
+	timeout -k 5 "${limit:?}" env -u RUMP_SERVER LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
+		"$SERVER_PROGRAM" --pidfile "$SERVER_FOLDER/pid" --log "$SERVER_FOLDER/log" "$@" \
+		</dev/null >"$SERVER_FOLDER/start" 2>&1 3>&- || {
+		local status=$?
+		echo "rump_server $*: status $status" >&2
+		cat "$SERVER_FOLDER/start" "$SERVER_FOLDER/log" >&2
+		return 1
+	}
+	SERVER_PID=$(<"$SERVER_FOLDER/pid")
+	SERVER_LOG=$SERVER_FOLDER/log
+}
+
+# another one may be started once this one's RUMP_SERVER, SERVER_PID and SERVER_FOLDER are kept
+start_server() {
+	SERVER_FOLDER=$(short_folder)
+	SERVER_FOLDERS+=("$SERVER_FOLDER")
+	_serve "$@" "unix://$SERVER_FOLDER/socket" || return
+	export RUMP_SERVER=unix://$SERVER_FOLDER/socket
+}
+
+start_tcp_server() {
+	local port
+	port=$(free_port)
+	SERVER_FOLDER=$(short_folder)
+	SERVER_FOLDERS+=("$SERVER_FOLDER")
+	(umask 077 && head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$SERVER_FOLDER/secret")
+	export RUMP_SECRET_FILE=$SERVER_FOLDER/secret
+	_serve --secret-file "$RUMP_SECRET_FILE" "$@" "tcp://127.0.0.1:$port/" || return
+	export RUMP_SERVER=tcp://127.0.0.1:$port/
+}
+
+is_alive() {
+	[ -e "/proc/$1" ] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2>/dev/null
+}
+
+# wait_until SECONDS COMMAND...: the command succeeds in that time
+wait_until() {
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	shift
+	until "$@"; do
+		[ "${EPOCHREALTIME/[.,]/}" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+
+_is_gone() {
+	! is_alive "$1"
+}
+
+# what a kernel says when it is broken
+bad_lines() {
+	grep -E 'BUG|Oops|panic|WARNING:|INFO: |Call Trace|refcount|corrupt' "$@"
+}
+
+# stop_server [PID [FOLDER]]
+stop_server() {
+	local pid=${1:-$SERVER_PID} folder=${2:-$SERVER_FOLDER} result=0
+	kill "$pid" 2>/dev/null || { echo "the server, $pid, was gone already"; result=1; }
+	wait_until 20 _is_gone "$pid" || {
+		echo "the server, $pid, does not end"
+		kill -9 "$pid"
+		result=1
+	}
+	if bad_lines "$folder/log"; then
+		result=1
+	fi
+	[ $result = 0 ] || tail -n 40 "$folder/log"
+	unset SERVER_PID RUMP_SERVER RUMP_SECRET_FILE
+	return $result
+}
+
+# ---- programs ----
+
+# client [NAME=VALUE...] COMMAND...: $socket adds families
+client() {
+	tagged rump_with "path=/rump${socket:+,socket=$socket}" "$@"
+}
+
+# every process below has a mark by which leftovers are found
+tagged() {
+	RUMP_TEST_TAG=$T "$@"
+}
+
+_tagged_processes() {
+	grep -lsFz "RUMP_TEST_TAG=$T" /proc/[0-9]*/environ | cut -d/ -f3
+}
+
+_none_tagged() {
+	[ -z "$(_tagged_processes)" ]
+}
+
+# Nothing of the test runs any more; what does is told, ended, and a failure.
+none_left() {
+	local pid
+	wait_until "${1:-10}" _none_tagged && return
+	echo "processes are left:"
+	for pid in $(_tagged_processes); do
+		echo "$pid $(tr '\0' ' ' <"/proc/$pid/cmdline") $(cat "/proc/$pid/wchan")"
+		kill -9 "$pid" || :
+	done
+	return 1
+}
+
+# with_kernel KIND BODY...: its status.  To be called with `set +e': inside of an `if' or before
+# `||' a body would not end at its first failure, whatever is set.
+with_kernel() {
+	local kernel=$1 result
+	shift
+	export RUMP_TEST_KERNEL=
+	unset RUMP_SERVER
+	case $kernel in
+	server) start_server || return ;;
+	tcp) start_tcp_server || return ;;
+	*) RUMP_TEST_KERNEL=$kernel ;;
+	esac
+	(
+		set -e
+		"$@"
+	)
+	result=$?
+	none_left || result=1
+	if [ -n "${RUMP_SERVER:-}" ]; then
+		stop_server || result=1
+	fi
+	return $result
+}
+
+# Each kernel has its chance; the test fails after the last one.
+on_each_kernel() {
+	local kind failed=() status
+	for kind in $KERNELS; do
+		echo "kernel=$kind"
+		set +e
+		with_kernel "$kind" "$@"
+		status=$?
+		set -e
+		[ $status = 0 ] || failed+=("$kind")
+	done
+	[ ${#failed[@]} = 0 ] || { echo "failed on: ${failed[*]}"; return 1; }
+}
+
+# a kernel that has to outlive its program says one line; bash tells the pid of who was killed
+_without_pids() {
+	sed -E '/^rump kernel: process [0-9]+ waits for [0-9]+ process/d; s/^(.*: line [0-9]+: +)[0-9]+ /\1PID /'
+}
+
+# same COMMAND...
+same() {
+	local host=$T/host/$RANDOM rump=/rump/tmp want got
+	mkdir -p "$host"
+	# the kernel of a server has a past
+	if [ -n "${RUMP_SERVER:-}" ]; then
+		rump+=/$RANDOM
+		client mkdir -p "$rump"
+	fi
+	want=$(D=$host timeout -k 5 "$limit" "$@" 2>&1 3>&-; echo "status $?")
+	got=$(D=$rump client "$@" 2>&1 3>&-; echo "status $?")
+	diff <(echo "${want//"$host"/@}" | _without_pids) \
+		<(echo "${got//"$rump"/@}" | _without_pids) >"$T/diff" || {
+		echo "host, then $kernel:"
+		head -n 40 "$T/diff"
+		return 1
+	}
+}
+
+# same_script SCRIPT [SHELL...]: in bash and dash, if no shell is named
+same_script() {
+	local script=$1 shell
+	shift
+	[ $# -gt 0 ] || set -- bash dash
+	for shell; do
+		same "$shell" -c "$script" "$shell" || { echo "by $shell"; return 1; }
+	done
+}
+
+# ---- ends ----
+
+end_kernels() {
+	local folder pid result=0
+	none_left 1 || result=1
+	for folder in "${SERVER_FOLDERS[@]}"; do
+		pid=$(cat "$folder/pid" 2>/dev/null) || pid=
+		if [ -n "$pid" ] && is_alive "$pid" &&
+			[ "$(readlink -f "/proc/$pid/exe")" = "$(readlink -f "$SERVER_PROGRAM")" ]; then
+			stop_server "$pid" "$folder" || result=1
+		fi
+		rm -rf "$folder"
+	done
+	return $result
+}
