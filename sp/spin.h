@@ -97,9 +97,9 @@ static inline void sp_spin_learn(struct sp_spin *spin, bool has_come, uint32_t c
  * (client), or for the answer that we have given (server).  own_cpu, peer_cpu: + 1, as in
  * struct rump_sp_channel; 0: not known.
  */
-static inline bool sp_spin(struct sp_spin *spin, struct sp_spinners *spinners,
-			   const uint32_t *word, uint32_t old, bool peer_slept, bool is_server,
-			   uint32_t own_cpu, uint32_t peer_cpu)
+static inline bool sp_spin(struct sp_spin *spin, struct sp_spinners *spinners, const uint32_t *word,
+			   uint32_t old, bool peer_slept, bool is_server, uint32_t own_cpu,
+			   uint32_t peer_cpu)
 {
 	uint32_t budget, cycles;
 	bool has_come = false;

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * call.c - one system call: turns with the server until it has the result.
+ */
+#include <signal.h>
+#include <string.h>
+
+#include "private.h"
+
+/* ---- what the server wants first ---- */
+
+static int copy_what_is_wanted(const struct channel *channel, const struct rump_sp_answer *answer)
+{
+	if (answer->copy_length > channel->data_size ||
+	    answer->out_offset > channel->data_size - answer->copy_length)
+		return -EPROTO;
+	return copy_in(channel->data + answer->out_offset, answer->copy_address,
+		       answer->copy_length);
+}
+
+static void raise_signals(uint64_t signals)
+{
+	long pid = host(SYS_getpid), tid = host(SYS_gettid);
+
+	for (int signal = 1; signals; signal++, signals >>= 1)
+		if (signals & 1)
+			host(SYS_tgkill, pid, tid, signal);
+}
+
+static long finish(const struct channel *channel, const struct rump_sp_answer *answer)
+{
+	int error = records_write(channel, answer);
+	long result = answer->result;
+
+	if (__builtin_expect(answer->signals != 0, 0))
+		raise_signals(answer->signals);
+	/* the kernel believes that it was written: like memory that has gone since */
+	return error ? error : result;
+}
+
+/*
+ * A server that breaks the rules is none.
+ */
+static long lose(struct channel *channel)
+{
+	session_lost(channel->session, channel->generation);
+	return -ENOTCONN;
+}
+
+static long converse(struct channel *channel, long number, const long args[6])
+{
+	struct rump_sp_turn *turn = &channel->shared->turn;
+	struct rump_sp_answer answer;
+	long result;
+
+	turn->number = number;
+	memcpy(turn->args, args, sizeof(turn->args));
+	turn->flags = 0;
+	turn->copy_error = 0;
+	gather(channel, turn, number, args);
+	__atomic_store_n(&channel->is_interrupted, false, __ATOMIC_RELAXED);
+	__atomic_store_n(&channel->call, channel->request + 1, __ATOMIC_RELEASE);
+	for (;;) {
+		if (channel->session->transport->turn(channel)) {
+			result = lose(channel);
+			break;
+		}
+		/* once: it may change while it is looked at */
+		memcpy(&answer, &channel->shared->answer, sizeof(answer));
+		if (answer.kind == RUMP_SP_RESULT) {
+			result = finish(channel, &answer);
+			break;
+		}
+		if (answer.kind == RUMP_SP_COPYIN) {
+			turn->copy_error = copy_what_is_wanted(channel, &answer);
+		} else if (answer.kind == RUMP_SP_COPYOUT) {
+			turn->copy_error = records_write(channel, &answer);
+		} else {
+			result = lose(channel);
+			break;
+		}
+		turn->flags = RUMP_SP_CONTINUE;
+	}
+	__atomic_store_n(&channel->call, 0, __ATOMIC_RELEASE);
+	return result;
+}
+
+/* ---- calls in handlers of signals ---- */
+
+static bool is_on_signal_stack(void)
+{
+	stack_t stack = {.ss_flags = 0};
+
+	return !host(SYS_sigaltstack, NULL, &stack) && stack.ss_flags & SS_ONSTACK;
+}
+
+/*
+ * The thread is in a call already: this is a handler that interrupted it, or the handler
+ * has left by longjmp() and this is the program going on.  Which of them cannot always
+ * be told, and need not: the call ends by EINTR either way, and this one is made on
+ * another channel.  Where the old call's frame is no more, its channel goes.
+ */
+static __attribute__((noinline)) long nested_call(void *frame, long number, const long args[6])
+{
+	void *outer;
+	long result;
+	int error;
+
+	if (self.is_nested) {
+		if (frame < self.frame || is_on_signal_stack())
+			return -EDEADLK;
+		if (self.spare)
+			channel_drop(self.spare);
+		self.spare = NULL;
+		self.is_nested = false;
+		self.frame = self.outer_frame;
+	}
+	if (self.channel)
+		channel_interrupt(self.channel);
+	if (frame >= self.frame && !is_on_signal_stack()) {
+		if (self.channel)
+			channel_drop(self.channel);
+		self.channel = NULL;
+		self.frame = NULL;
+		return rumpclient_syscall(number, args[0], args[1], args[2], args[3], args[4],
+					  args[5]);
+	}
+	outer = self.outer_frame = self.frame;
+	self.is_nested = true;
+	self.frame = frame;
+	error = self.spare && channel_is_live(self.spare) &&
+				self.spare->session == session_current()
+			? 0
+			: channel_get(&self.spare);
+	result = error ? error : converse(self.spare, number, args);
+	self.frame = outer;
+	self.is_nested = false;
+	return result;
+}
+
+long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
+{
+	const long args[6] = {a1, a2, a3, a4, a5, a6};
+	void *frame = __builtin_frame_address(0);
+	struct thread *thread = &self;
+	long result;
+
+	if (__builtin_expect(thread->frame != NULL, 0))
+		return nested_call(frame, number, args);
+	thread->frame = frame;
+	/* a handler from here on finds the thread in a call */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (__builtin_expect(!thread->channel || !channel_is_live(thread->channel), 0))
+		result = channel_get(&thread->channel);
+	else
+		result = 0;
+	if (!result)
+		result = converse(thread->channel, number, args);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	thread->frame = NULL;
+	return result;
+}

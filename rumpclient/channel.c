@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * channel.c - the channels of threads.
+ *
+ * A thread gets its channel at its first call and gives it back when it ends, by the
+ * destructor of a pthread key.  Threads that pthreads does not know (raw clone) leave
+ * theirs behind; they are collected when room is wanted.
+ *
+ * The structs lie in blocks that are never unmapped, so that a handler may look for
+ * any thread's channel at any time; taking one is a compare-and-swap of its tid.
+ */
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "private.h"
+
+#define BLOCK_CHANNELS 64
+#define BLOCKS 256
+
+__thread FAST_TLS struct thread self;
+
+static struct channel *blocks[BLOCKS];
+static pthread_key_t exit_key;
+
+/* ---- the table ---- */
+
+static struct channel *block_of(int i, bool is_new)
+{
+	struct channel *block = __atomic_load_n(&blocks[i], __ATOMIC_ACQUIRE), *none = NULL;
+	long made;
+
+	if (block || !is_new)
+		return block;
+	made = host(SYS_mmap, NULL, BLOCK_CHANNELS * sizeof(*block), PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (host_failed(made))
+		return NULL;
+	block = (struct channel *)made;
+	if (!__atomic_compare_exchange_n(&blocks[i], &none, block, false, __ATOMIC_ACQ_REL,
+					 __ATOMIC_ACQUIRE)) {
+		host(SYS_munmap, block, BLOCK_CHANNELS * sizeof(*block));
+		block = none;
+	}
+	return block;
+}
+
+/* The next channel that is in use, from *at on. */
+static struct channel *next_used(int *at)
+{
+	for (; *at < BLOCKS * BLOCK_CHANNELS; ++*at) {
+		struct channel *block = block_of(*at / BLOCK_CHANNELS, false);
+
+		if (!block)
+			return NULL;
+		if (__atomic_load_n(&block[*at % BLOCK_CHANNELS].tid, __ATOMIC_ACQUIRE))
+			return &block[(*at)++ % BLOCK_CHANNELS];
+	}
+	return NULL;
+}
+
+static struct channel *take_slot(uint32_t tid, int block_count)
+{
+	for (int i = 0; i < block_count; i++) {
+		struct channel *block = block_of(i, true);
+
+		for (int j = 0; block && j < BLOCK_CHANNELS; j++) {
+			uint32_t nobody = 0;
+
+			if (__atomic_compare_exchange_n(&block[j].tid, &nobody, tid, false,
+							__ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+				return &block[j];
+		}
+	}
+	return NULL;
+}
+
+static int blocks_made(void)
+{
+	int count = 0;
+
+	while (count < BLOCKS && block_of(count, false))
+		count++;
+	return count;
+}
+
+/* Those of threads that have ended without telling. */
+static void collect(void)
+{
+	long pid = host(SYS_getpid);
+	struct channel *channel;
+
+	for (int at = 0; (channel = next_used(&at));)
+		if (host(SYS_tgkill, pid, channel->tid, 0) == -ESRCH)
+			channel_drop(channel);
+}
+
+static struct channel *slot_for(uint32_t tid)
+{
+	int made = blocks_made();
+	struct channel *channel = take_slot(tid, made ? made : 1);
+
+	if (!channel) {
+		collect();
+		channel = take_slot(tid, made);
+	}
+	return channel ? channel : take_slot(tid, BLOCKS);
+}
+
+static void free_slot(struct channel *channel)
+{
+	channel->shared = NULL;
+	channel->stream = NULL;
+	__atomic_store_n(&channel->call, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&channel->tid, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- life ---- */
+
+static int open_channel(struct session *session, uint32_t tid, struct channel *channel)
+{
+	struct rump_sp_channel_open question = {.tid = (int32_t)tid};
+	struct {
+		struct rump_sp_channel_answer answer;
+		struct rump_sp_cookie cookie; /* tcp */
+	} answer;
+	int fd = -1, error;
+
+	channel->session = session;
+	channel->generation = __atomic_load_n(&session->live, __ATOMIC_ACQUIRE);
+	memset(&channel->spin, 0, sizeof(channel->spin));
+	if (!channel->generation)
+		return -ENOTCONN;
+	error = control_ask(session, RUMP_SP_CHANNEL, &question.head, sizeof(question), &answer,
+			    sizeof(answer), &fd, 0);
+	if (error) {
+		fd_close_private(fd);
+		return error;
+	}
+	channel->number = answer.answer.channel;
+	error = session->transport->channel_open(channel, &answer.answer, fd);
+	if (error == -EPROTO)
+		session_lost(session, channel->generation);
+	return error;
+}
+
+int channel_get(struct channel **place)
+{
+	struct session *session = session_current();
+	uint32_t tid = (uint32_t)host(SYS_gettid);
+	struct channel *channel;
+	int error;
+
+	if (*place) {
+		channel_drop(*place);
+		*place = NULL;
+	}
+	for (;;) {
+		error = session_ensure(session);
+		if (error)
+			return error;
+		channel = slot_for(tid);
+		if (!channel)
+			return -EAGAIN;
+		error = open_channel(session, tid, channel);
+		if (!error)
+			break;
+		free_slot(channel);
+		/* lost since: nothing has been asked of the kernel yet */
+		if (error != -ENOTCONN)
+			return error;
+	}
+	*place = channel;
+	/* the key exists, so only memory can be missing: then collect() finds it */
+	pthread_setspecific(exit_key, &blocks);
+	return 0;
+}
+
+void channel_drop(struct channel *channel)
+{
+	struct session *session = channel->session;
+	struct rump_sp_channel_end message = {.channel = channel->number};
+
+	channel_interrupt(channel);
+	if (channel_is_live(channel))
+		control_send(session, RUMP_SP_CHANNEL_END, &message.head, sizeof(message));
+	session->transport->channel_close(channel, true);
+	free_slot(channel);
+}
+
+void channel_drop_all(struct session *session)
+{
+	struct channel *channel;
+
+	for (int at = 0; (channel = next_used(&at));)
+		if (channel->session == session && channel->shared) {
+			session->transport->channel_close(channel, true);
+			free_slot(channel);
+		}
+}
+
+void channel_forked(void)
+{
+	struct channel *channel;
+
+	for (int at = 0; (channel = next_used(&at));) {
+		if (channel->shared)
+			channel->session->transport->channel_close(channel, false);
+		free_slot(channel);
+	}
+	self.channel = self.spare = NULL;
+	self.frame = NULL;
+	self.is_nested = false;
+}
+
+/* The thread ends, perhaps out of a handler that interrupted a call. */
+static void thread_ended(void *unused)
+{
+	(void)unused;
+	self.frame = NULL;
+	self.is_nested = false;
+	if (self.channel)
+		channel_drop(self.channel);
+	if (self.spare)
+		channel_drop(self.spare);
+	self.channel = self.spare = NULL;
+}
+
+__attribute__((constructor)) static void channel_start(void)
+{
+	/* early, so that it is one of those whose values need no malloc() */
+	if (pthread_key_create(&exit_key, thread_ended))
+		__builtin_trap();
+}
+
+/* ---- interrupts ---- */
+
+void channel_interrupt(struct channel *channel)
+{
+	uint32_t first = __atomic_load_n(&channel->call, __ATOMIC_ACQUIRE);
+	struct rump_sp_interrupt message = {.channel = channel->number, .request = first};
+
+	if (!first || !channel_is_live(channel) ||
+	    __atomic_exchange_n(&channel->is_interrupted, true, __ATOMIC_ACQ_REL))
+		return;
+	if (control_send(channel->session, RUMP_SP_INTERRUPT, &message.head, sizeof(message)))
+		__atomic_store_n(&channel->is_interrupted, false, __ATOMIC_RELEASE);
+}
+
+int rumpclient_interrupt(pid_t tid)
+{
+	int saved = errno, error = -ESRCH;
+	struct channel *channel;
+
+	for (int at = 0; (channel = next_used(&at));) {
+		if (channel->tid != (uint32_t)tid)
+			continue;
+		channel_interrupt(channel);
+		error = 0;
+	}
+	if (error)
+		return error_return(error);
+	errno = saved;
+	return 0;
+}

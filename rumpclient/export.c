@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * export.c - descriptors on their way between processes, and the server's end.
+ *
+ * An exported file is a socket of the server's that waits in the host's kernel, in which
+ * lies the file's handle: it may be queued anywhere, be received by any client of the
+ * server, or be thrown away, and the file lives for as long as it does.
+ */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "private.h"
+
+int rumpclient_export(int rump_fd)
+{
+	struct session *session = session_current();
+	struct parked message = {.fd = -1};
+	long id = call(RUMP_SP_CALL_EXPORT, rump_fd);
+	int error;
+
+	if (id < 0)
+		return error_return((int)id);
+	error = fork_take_socket(session, id, &message);
+	if (error)
+		return error_return(error);
+	return message.fd >= 0 ? message.fd : error_return(-EPROTO);
+}
+
+int rumpclient_import(int fd)
+{
+	struct session *session = session_current();
+	struct rump_sp_export export;
+	long length = host(SYS_recvfrom, fd, &export, sizeof(export), MSG_PEEK | MSG_DONTWAIT, NULL,
+			   NULL);
+	int error;
+
+	if (length != sizeof(export) || export.magic != RUMP_SP_MAGIC ||
+	    export.version != RUMP_SP_VERSION)
+		return error_return(-EINVAL);
+	error = session_ensure(session);
+	if (error)
+		return error_return(error);
+	if (memcmp(export.server_id, session->server_id, sizeof(export.server_id)))
+		return error_return(-EXDEV);
+	return error_return((int)call(RUMP_SP_CALL_IMPORT, export.handle[0], export.handle[1]));
+}
+
+int rumpclient_halt(int flags)
+{
+	struct session *session = session_current();
+	struct rump_sp_halt question = {
+		.flags = flags & RUMPCLIENT_HALT_RESTART ? RUMP_SP_HALT_RESTART : 0,
+	};
+	struct rump_sp_message answer;
+	int error;
+
+	if (flags & ~RUMPCLIENT_HALT_RESTART)
+		return error_return(-EINVAL);
+	error = session_ensure(session);
+	if (error)
+		return error_return(error);
+	return error_return(control_ask(session, RUMP_SP_HALT, &question.head, sizeof(question),
+					&answer, sizeof(answer), NULL, 0));
+}

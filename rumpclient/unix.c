@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * unix.c - the transport of unix:// servers: a SOCK_SEQPACKET socket for messages, memory
+ * that both map for calls.
+ *
+ * A turn costs nothing of the host's while both sides look for each other's (sp/spin.h),
+ * and a wake-up and a wait when both sleep.  A server that is killed cannot say so in
+ * the memory; a sleeper therefore looks at the control connection now and then, at first
+ * soon, then once a second.
+ */
+#include <sched.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <sys/rseq.h>
+#endif
+
+#include "private.h"
+
+#define LOOK_FIRST (50 * NSEC_PER_MSEC)
+#define LOOK_LATER NSEC_PER_SEC
+
+static struct sp_spinners spinners;
+
+/* ---- messages ---- */
+
+static int unix_send(struct session *session, const void *message, size_t length)
+{
+	long done = host(SYS_sendto, __atomic_load_n(&session->fd, __ATOMIC_ACQUIRE), message,
+			 length, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+
+	if (done == (long)length)
+		return 0;
+	return done == -EAGAIN ? -EAGAIN : -ENOTCONN;
+}
+
+/* The first descriptor that came along; there are never more. */
+static int fd_of(struct msghdr *head)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(head);
+	int fd = -1;
+
+	if (control && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(control), sizeof(fd));
+	return fd;
+}
+
+static long unix_receive(struct session *session, void *message, size_t size, int *ret_fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	struct iovec piece = {message, size};
+	struct msghdr head = {
+		.msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	long length;
+
+	do
+		length = host(SYS_recvmsg, __atomic_load_n(&session->fd, __ATOMIC_ACQUIRE), &head,
+			      MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (length == -EINTR);
+	if (length < 0)
+		return length == -EAGAIN ? -EAGAIN : -ENOTCONN;
+	*ret_fd = fd_of(&head);
+	if (!length || head.msg_flags & MSG_TRUNC) {
+		host_close(*ret_fd);
+		*ret_fd = -1;
+		return length ? -EPROTO : -ENOTCONN;
+	}
+	return length;
+}
+
+static void unix_close(struct session *session, bool is_ours)
+{
+	if (is_ours)
+		host(SYS_shutdown, session->fd, SHUT_RDWR);
+}
+
+/* ---- memory ---- */
+
+static bool is_sound(const struct rump_sp_channel *shared, uint64_t size)
+{
+	return shared->magic == RUMP_SP_MAGIC && shared->version == RUMP_SP_VERSION &&
+	       shared->data_offset >= sizeof(*shared) &&
+	       (uint64_t)shared->data_offset + shared->data_size <= size &&
+	       shared->data_size >= RUMP_SP_DATA_SIZE;
+}
+
+static int unix_channel_open(struct channel *channel, const struct rump_sp_channel_answer *answer,
+			     int fd)
+{
+	size_t size = answer->size;
+	struct rump_sp_channel *shared;
+	long address;
+	off_t length;
+
+	if (fd < 0)
+		return -EPROTO;
+	/* what lies beyond the end of the file would be a SIGBUS; it is sealed against less */
+	length = host(SYS_lseek, fd, 0, SEEK_END);
+	if (size < sizeof(*shared) || length < (off_t)size) {
+		fd_close_private(fd);
+		return -EPROTO;
+	}
+	address = host(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	fd_close_private(fd);
+	if (host_failed(address))
+		return (int)address;
+	shared = (struct rump_sp_channel *)address;
+	if (!is_sound(shared, size)) {
+		host(SYS_munmap, shared, size);
+		return -EPROTO;
+	}
+	/* a child of fork() has no business there */
+	host(SYS_madvise, shared, size, MADV_DONTFORK);
+	channel->shared = shared;
+	channel->size = size;
+	channel->data = (char *)shared + shared->data_offset;
+	channel->data_size = RUMP_SP_DATA_SIZE;
+	channel->in_max = RUMP_SP_IN_MAX;
+	channel->request = shared->request;
+	return 0;
+}
+
+static void unix_channel_close(struct channel *channel, bool is_ours)
+{
+	/* MADV_DONTFORK: somebody else may have these addresses in a child */
+	if (is_ours)
+		host(SYS_munmap, channel->shared, channel->size);
+}
+
+/* ---- turns ---- */
+
+/* + 1; 0: not known */
+static uint32_t this_cpu(void)
+{
+#ifdef __GLIBC__
+	const volatile struct rseq *area =
+		(const void *)((const char *)__builtin_thread_pointer() + __rseq_offset);
+
+	return __rseq_size ? (uint32_t)(area->cpu_id + 1) : 0;
+#else
+	return (uint32_t)(sched_getcpu() + 1);
+#endif
+}
+
+static void count_cpus(void)
+{
+	unsigned long mask[128]; /* for 8192 CPUs; the host tells how much it filled */
+	long length = host(SYS_sched_getaffinity, 0, sizeof(mask), mask);
+	uint32_t cpus = 0;
+
+	for (long i = 0; i < length / (long)sizeof(mask[0]); i++)
+		cpus += (uint32_t)__builtin_popcountl(mask[i]);
+	spinners.limit = sp_spinners_limit(cpus);
+}
+
+__attribute__((constructor)) static void unix_start(void)
+{
+	count_cpus();
+}
+
+/*
+ * futex_waitv() for one word, because it alone does what a system call does when a
+ * handler has run: it goes on if the handler has SA_RESTART, and gives EINTR else, also
+ * with a timeout.  Before Linux 5.16 a call that is waited for gives EINTR after each handler.
+ */
+static long wait_on(uint32_t *word, uint32_t value, uint64_t until)
+{
+	struct {
+		uint64_t value, address;
+		uint32_t flags, reserved;
+	} one = {value, (uint64_t)word, HOST_FUTEX2_SIZE_U32, 0};
+	struct timespec time = {(time_t)(until / NSEC_PER_SEC), (long)(until % NSEC_PER_SEC)};
+	static bool is_old_host;
+	long result;
+
+	if (!__atomic_load_n(&is_old_host, __ATOMIC_RELAXED)) {
+		result = host(HOST_SYS_FUTEX_WAITV, &one, 1, 0, &time, CLOCK_MONOTONIC);
+		if (result != -ENOSYS)
+			return result;
+		__atomic_store_n(&is_old_host, true, __ATOMIC_RELAXED);
+	}
+	return host(SYS_futex, word, HOST_FUTEX_WAIT_BITSET, value, &time, NULL, -1);
+}
+
+/* By the vDSO: no call of the host. */
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static int sleep_until_reply(struct channel *channel, uint32_t old)
+{
+	struct rump_sp_channel *shared = channel->shared;
+	uint64_t look = LOOK_FIRST, until = now_ns() + look;
+	int error = 0;
+
+	__atomic_store_n(&shared->client_sleeps, 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&shared->reply, __ATOMIC_ACQUIRE) == old) {
+		long result = wait_on(&shared->reply, old, until);
+
+		if (result == -EINTR) {
+			channel_interrupt(channel);
+		} else if (result == -ETIMEDOUT) {
+			if (control_is_hung_up(channel->session)) {
+				error = -ENOTCONN;
+				break;
+			}
+			look = look * 2 < LOOK_LATER ? look * 2 : LOOK_LATER;
+			until = now_ns() + look;
+		}
+	}
+	__atomic_store_n(&shared->client_sleeps, 0, __ATOMIC_RELAXED);
+	return error;
+}
+
+static int unix_turn(struct channel *channel)
+{
+	struct rump_sp_channel *shared = channel->shared;
+	uint32_t old = channel->request, cpu = this_cpu();
+	bool server_slept;
+
+	channel->request = old + 1;
+	__atomic_store_n(&shared->client_cpu, cpu, __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->request, channel->request, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	server_slept = __atomic_load_n(&shared->server_sleeps, __ATOMIC_RELAXED);
+	if (server_slept)
+		host(SYS_futex, &shared->request, HOST_FUTEX_WAKE, 1);
+	if (!sp_spin(&channel->spin, &spinners, &shared->reply, old, server_slept, false, cpu,
+		     __atomic_load_n(&shared->server_cpu, __ATOMIC_RELAXED)) &&
+	    sleep_until_reply(channel, old))
+		return -ENOTCONN;
+	/* is_closed, or a server that does not take turns */
+	return __atomic_load_n(&shared->reply, __ATOMIC_ACQUIRE) == channel->request ? 0
+										     : -ENOTCONN;
+}
+
+/* ---- forks ---- */
+
+static int unix_adopt(struct session *session, struct session *child, int fd,
+		      const struct rump_sp_cookie *cookie)
+{
+	(void)session;
+	(void)cookie;
+	if (fd < 0)
+		return -EPROTO;
+	child->fd = fd;
+	return 0;
+}
+
+const struct transport transport_unix = {
+	.send = unix_send,
+	.receive = unix_receive,
+	.close = unix_close,
+	.channel_open = unix_channel_open,
+	.channel_close = unix_channel_close,
+	.turn = unix_turn,
+	.adopt = unix_adopt,
+};
