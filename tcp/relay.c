@@ -18,7 +18,9 @@
 struct relay {
 	struct rumpsp_tcp *stream;
 	struct session *session;
-	uint8_t message[RUMP_SP_MESSAGE_MAX];
+	size_t pending; /* bytes of `to_server`, which has no room for them yet */
+	uint8_t to_server[RUMP_SP_MESSAGE_MAX];
+	uint8_t message[RUMP_SP_MESSAGE_MAX]; /* from the server */
 };
 
 /* ---- from the client ---- */
@@ -53,25 +55,36 @@ long relay_from_client(uint8_t *message, size_t length)
 	return (long)length;
 }
 
-/* All messages that are there: 0 or -errno. */
+/* 0, with it still pending when there is no room, or -errno. */
+static int send_pending(struct relay *relay)
+{
+	long sent = host_call(SYS_sendto, relay->session->fd, relay->to_server, relay->pending,
+			      MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+
+	if (sent == -EAGAIN || sent == -EINTR)
+		return 0;
+	if (sent < 0)
+		return (int)sent;
+	relay->pending = 0;
+	return 0;
+}
+
+/* Takes one message that has come: 1, 0: there is none, or -errno. */
 static int from_client(struct relay *relay)
 {
-	for (;;) {
-		const uint8_t *here;
-		long length = stream_receive_here(relay->stream, &here, 1);
+	const uint8_t *here;
+	long length = stream_receive_here(relay->stream, &here, 1);
 
-		if (length < 0)
-			return length == -EAGAIN || length == -EINTR ? 0 : (int)length;
-		if (length > (long)sizeof(relay->message))
-			return -EPROTO;
-		memcpy(relay->message, here, (size_t)length);
-		length = relay_from_client(relay->message, (size_t)length);
-		if (length > 0)
-			length = host_call(SYS_sendto, relay->session->fd, relay->message, length,
-					   MSG_NOSIGNAL, NULL, 0);
-		if (length < 0)
-			return (int)length;
-	}
+	if (length < 0)
+		return length == -EAGAIN || length == -EINTR ? 0 : (int)length;
+	if (length > (long)sizeof(relay->to_server))
+		return -EPROTO;
+	memcpy(relay->to_server, here, (size_t)length);
+	length = relay_from_client(relay->to_server, (size_t)length);
+	if (length < 0)
+		return (int)length;
+	relay->pending = (size_t)length;
+	return 1;
 }
 
 /* ---- from the server ---- */
@@ -116,7 +129,7 @@ static int parcel_for(struct relay *relay, const struct rump_sp_message *head, s
 	return -EPROTO;
 }
 
-/* One message: 0 or -errno. */
+/* Takes one message: 1, 0: there is none, or -errno. */
 static int from_server(struct relay *relay)
 {
 	union {
@@ -156,33 +169,58 @@ static int from_server(struct relay *relay)
 		head.length += sizeof(cookie);
 		memcpy(relay->message, &head, sizeof(head));
 	}
-	return stream_send(relay->stream, pieces, 2);
+	error = stream_send(relay->stream, pieces, 2);
+	return error ? error : 1;
 }
 
 /* ---- both ---- */
 
+/* Until nothing more goes on without waiting: 0 or -errno. */
+static int pass_on(struct relay *relay)
+{
+	for (;;) {
+		/*
+		 * The server's first: what it said before it hung up shall arrive, and it must
+		 * not find its socket full because the client talks all the time.
+		 */
+		int is_busy = from_server(relay), result = 0;
+
+		if (is_busy < 0)
+			return is_busy;
+		if (!relay->pending)
+			result = from_client(relay);
+		if (result < 0)
+			return result;
+		if (relay->pending) {
+			int error = send_pending(relay);
+
+			if (error)
+				return error;
+			result = !relay->pending;
+		}
+		if (!is_busy && !result)
+			return 0;
+	}
+}
+
 static void run(struct relay *relay)
 {
-	struct pollfd fds[2] = {
-		{.fd = stream_fd(relay->stream), .events = POLLIN},
-		{.fd = relay->session->fd, .events = POLLIN},
-	};
-	bool has_parcels = false;
-	/* what came behind the handshake is in the stream's buffer already */
-	int error = from_client(relay);
+	/* what came behind the handshake is in the stream's buffer already: no poll first */
+	while (!pass_on(relay)) {
+		struct pollfd fds[2] = {
+			{.fd = stream_fd(relay->stream), .events = POLLIN},
+			{.fd = relay->session->fd, .events = POLLIN},
+		};
+		bool has_parcels = parcels_drop(relay->session, false);
+		int ready;
 
-	while (!error) {
-		int ready = host_poll(fds, 2, has_parcels ? host_now() + PARCEL_LOOK : 0);
-
+		if (relay->pending) {
+			fds[0].fd = -1;
+			fds[1].events |= POLLOUT;
+		}
+		ready = host_poll(fds, 2, has_parcels ? host_now() + PARCEL_LOOK : 0);
 		if (ready < 0 && ready != -EINTR)
 			break;
-		/* the server's first: what it said before it hung up shall arrive */
-		if (ready > 0 && fds[1].revents)
-			error = from_server(relay);
-		if (ready > 0 && !error && fds[0].revents)
-			error = from_client(relay);
-		if (!error)
-			has_parcels = parcels_drop(relay->session, false);
 	}
 }
 
@@ -194,6 +232,7 @@ void relay_control(struct rumpsp_tcp_server *server, struct rumpsp_tcp *stream, 
 	if (relay && session) {
 		relay->stream = stream;
 		relay->session = session;
+		relay->pending = 0;
 		run(relay);
 	}
 	if (session) {
