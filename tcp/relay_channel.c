@@ -53,7 +53,7 @@ int relay_request(struct channel_relay *relay, const uint8_t *message, size_t le
 		return -EPROTO;
 	channel->turn = turn;
 	memcpy(data_of(relay) + to, message, length);
-	__atomic_store_n(&channel->request, channel->request + 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&channel->request, ++relay->request, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&channel->server_sleeps, __ATOMIC_SEQ_CST))
 		host_call(SYS_futex, &channel->request, FUTEX_WAKE_SHARED, 1);
 	return 0;
@@ -71,7 +71,7 @@ int relay_wait(struct channel_relay *relay)
 		/* the server changes `reply` also when it goes */
 		if (__atomic_load_n(&channel->is_closed, __ATOMIC_SEQ_CST))
 			return -ENOTCONN;
-		if (reply == channel->request)
+		if (reply == relay->request)
 			break;
 		host_call(SYS_futex, &channel->reply, FUTEX_WAIT_SHARED, reply, NULL);
 	}

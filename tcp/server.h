@@ -98,6 +98,7 @@ long relay_from_client(uint8_t *message, size_t length);
 void relay_channel(struct rumpsp_tcp *stream, struct parcel *parcel);
 struct channel_relay {
 	struct rump_sp_channel *channel;
+	uint32_t request;	      /* the last one */
 	uint32_t size;		      /* bytes of the channel's memory */
 	struct rump_sp_answer answer; /* the last one, of no kind before it */
 };

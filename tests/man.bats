@@ -49,6 +49,15 @@ documented() {
 	[ "$bad" = 0 ]
 }
 
+@test "rump_sp.h: every message, call and kind has its words" {
+	local name bad=0
+	for name in $(grep -oE '^\s+RUMP_SP_[A-Z_]+( = 1)?,|RUMP_SP_CALL_[A-Z]+' \
+		"$RUMP_TOP/include/rump/rump_sp.h" | grep -oE 'RUMP_SP_[A-Z_]+' | sort -u); do
+		documented rump_sp.7 "$name" || bad=1
+	done
+	[ "$bad" = 0 ]
+}
+
 @test "every environment variable that is read is told of" {
 	local name bad=0
 	for name in $(grep -rhoE 'param\("RUMP_[A-Z]+"\)' "$RUMP_TOP/rumpuser" "$RUMP_TOP/rumpkernel/linux" |
