@@ -19,11 +19,13 @@
 
 #include "message.h"
 #include "notify.h"
+#include "secret.h"
 #include "url.h"
 
 enum {
 	OPTION_GROUP = 0x100,
 	OPTION_SECRET_FILE,
+	OPTION_MAKE_SECRET,
 	OPTION_ROOT,
 	OPTION_ANY_ADDRESS,
 	OPTION_LOG,
@@ -39,6 +41,7 @@ enum {
 static const struct option long_options[] = {
 	{"group", required_argument, NULL, OPTION_GROUP},
 	{"secret-file", required_argument, NULL, OPTION_SECRET_FILE},
+	{"make-secret", required_argument, NULL, OPTION_MAKE_SECRET},
 	{"root", required_argument, NULL, OPTION_ROOT},
 	{"any-address", no_argument, NULL, OPTION_ANY_ADDRESS},
 	{"log", required_argument, NULL, OPTION_LOG},
@@ -72,6 +75,7 @@ static void print_help(void)
 	       "  --root USER      who is root in the kernel besides nobody: none, or a user\n"
 	       "                   (default: the server's own)\n"
 	       "  --secret-file F  what clients of tcp:// must know\n"
+	       "  --make-secret F  makes such a file, and that is all\n"
 	       "  --any-address    tcp:// may bind other addresses than loopback\n"
 	       "  --log FILE       messages of the kernel and the server; default when detached:\n"
 	       "                   /var/log/rump/NAME.log (root), else\n"
@@ -293,6 +297,16 @@ static int check(const struct server_options *options, int listen_fd)
 	return 0;
 }
 
+static int make_secret(const char *path)
+{
+	int error = -secret_make(path);
+
+	if (!error)
+		return STATUS_OK;
+	message("--make-secret %s: %s", path, strerror(error));
+	return error == EEXIST ? STATUS_FAILED : message_status(error);
+}
+
 int server_options_parse(int argc, char **argv, bool is_all, struct server_options *options)
 {
 	int letter, status = 0, listen_fd = -1;
@@ -310,6 +324,8 @@ int server_options_parse(int argc, char **argv, bool is_all, struct server_optio
 		case OPTION_HELP:
 			print_help();
 			return STATUS_OK;
+		case OPTION_MAKE_SECRET:
+			return make_secret(optarg);
 		case OPTION_VERSION:
 			printf("%s %d.%d (Linux %s)\n", message_program(), RUMP_VERSION_MAJOR,
 			       RUMP_VERSION_MINOR, rump_getrelease());
