@@ -105,6 +105,7 @@ static void forked(void)
 	state.is_forked = true;
 	thread_forked();
 	file_forked();
+	sp_forked();
 	memory_forked();
 	if (rumpuser_upcalls->forked)
 		rumpuser_upcalls->forked();
@@ -138,6 +139,7 @@ __attribute__((destructor)) static void at_exit(void)
 		return;
 	if (state.owner != (pid_t)host_call(SYS_getpid))
 		return;
+	rumpuser_sp_stop();
 	if (rumpuser_upcalls->shutdown)
 		rumpuser_upcalls->shutdown();
 }

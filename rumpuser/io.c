@@ -159,7 +159,8 @@ static int pool_limit(void)
 
 static bool may_take_long(const struct rumpuser_io *io)
 {
-	return io->op == RUMPUSER_IO_CALL || io->op == RUMPUSER_IO_OPEN;
+	return io->op == RUMPUSER_IO_CALL || io->op == RUMPUSER_IO_OPEN ||
+	       io->op == RUMPUSER_IO_REMOTE_READ || io->op == RUMPUSER_IO_REMOTE_WRITE;
 }
 
 static void finish(struct rumpuser_io *io)
@@ -233,9 +234,10 @@ void io_run(struct rumpuser_io *io)
 	const struct timespec now = {0, 0};
 	uint64_t old_mask, pending = 0, taken;
 
-	/* of these, reads and syncs raise none; the two system calls are not worth it */
+	/* these raise none; the two system calls are not worth it */
 	if (io->op == RUMPUSER_IO_READ || io->op == RUMPUSER_IO_SYNC ||
-	    io->op == RUMPUSER_IO_CLOSE) {
+	    io->op == RUMPUSER_IO_CLOSE || io->op == RUMPUSER_IO_REMOTE_READ ||
+	    io->op == RUMPUSER_IO_REMOTE_WRITE) {
 		finish(io);
 		return;
 	}

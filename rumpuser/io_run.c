@@ -218,6 +218,12 @@ long io_execute(struct rumpuser_io *io)
 	case RUMPUSER_IO_CLOSE:
 		file_close(io->file);
 		return 0;
+	case RUMPUSER_IO_REMOTE_READ:
+		return io->remote->read(io->remote, io->iov[0].base, io->offset,
+					io->iov[0].length);
+	case RUMPUSER_IO_REMOTE_WRITE:
+		return io->remote->write(io->remote, io->offset, io->iov[0].base,
+					 io->iov[0].length);
 	default:
 		break;
 	}

@@ -126,6 +126,9 @@ void boot_conf_forked(void); /* in parent and child */
 /* ---- module_dir.c ---- */
 const char *module_dir(void);
 
+/* ---- sp_public.c ---- */
+void sp_forked(void);
+
 /* ---- daemon.c ---- */
 int daemonize_begin(void);
 int daemonize_done(int error);
