@@ -172,10 +172,14 @@ def case_work(folder):
     while True:
         child = os.fork()
         if child == 0:
-            with open(f"{path}.child", "w", encoding="utf-8") as file:
-                file.write("x")
-            os._exit(0)
-        os.waitpid(child, 0)
+            try:
+                with open(f"{path}.child", "w", encoding="utf-8") as file:
+                    file.write("x")
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(child, 0)[1]:
+            sys.exit("the child failed: not connected")
 
 
 def case_quick(folder, seconds):

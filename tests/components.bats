@@ -180,12 +180,11 @@ iso_tree() {
 
 # the names and bytes, without Rock Ridge's modes, owners and links: of Joliet
 joliet() {
+	local names
 	options=norock
+	mapfile -d '' -t names < <(cd "$T/tree" && find . -type f -printf '%P\0' | sort -z)
 	diff <(cd "$T/tree" && find . -type f -print0 | sort -z | xargs -0 sha256sum) \
-		<(cd "$T/tree" && find . -type f -printf '/rump/%P\0' | sort -z |
-			xargs -0 timeout -k 5 60 env LD_PRELOAD="$LIBRUMPHIJACK" \
-				LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
-				RUMPHIJACK="path=/rump,$(iso_words)" sha256sum | sed 's,/rump/,./,')
+		<(rump_with "path=/rump,$(iso_words)" sha256sum "${names[@]/#//rump/}" | sed 's,/rump/,./,')
 }
 
 iso_words() {

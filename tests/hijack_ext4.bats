@@ -26,11 +26,6 @@ under() {
 	rump "$@"
 }
 
-under_environment() {
-	echo "RUMPHIJACK=path=/rump,image=$(escape_word "$image")" \
-		"LD_LIBRARY_PATH=$RUMP_LIBRARIES" "LD_PRELOAD=$LIBRUMPHIJACK"
-}
-
 @test "ls, cat, stat, readlink, realpath" { program_ls_cat_stat; }
 @test "cp -a there and back" { program_cp_there_and_back; }
 @test "mv across and back" { program_mv_across; }

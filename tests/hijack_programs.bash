@@ -57,14 +57,15 @@ program_tar() {
 }
 
 program_find_grep_du_md5sum() {
+	local names
 	under cp -a "$TREE" /rump/copy
 	diff <(cd "$TREE" && find . -printf '%P %y %m %l\n' | sort) \
 		<(under find /rump/copy -printf '%P %y %m %l\n' | sort)
 	diff <(cd "$TREE" && grep -rl 99 . | sort) \
 		<(under grep -rl 99 /rump/copy | sed 's,/rump/copy,.,' | sort)
-	diff <(cd "$TREE" && find . -type f -print0 | sort -z | xargs -0 md5sum) \
-		<(cd "$TREE" && find . -type f -printf '/rump/copy/%P\0' | sort -z |
-			(xargs -0 env $(under_environment) md5sum) | sed 's,/rump/copy,.,')
+	mapfile -d '' -t names < <(cd "$TREE" && find . -type f -printf '%P\0' | sort -z)
+	diff <(cd "$TREE" && md5sum -- "${names[@]}") \
+		<(under md5sum "${names[@]/#//rump/copy/}" | sed 's,/rump/copy/,,')
 	[ "$(under du -s --apparent-size -B1 /rump/copy/a/big | cut -f1)" = \
 		"$(stat -c %s "$TREE/a/big")" ]
 	[ "$(under find /rump/copy -name big -exec echo {} +)" = /rump/copy/a/big ]

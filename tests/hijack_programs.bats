@@ -23,10 +23,6 @@ under() {
 	fake "$@"
 }
 
-under_environment() {
-	echo "RUMPHIJACK=path=/rump" "LD_PRELOAD=$FAKE/librumphijack.so"
-}
-
 @test "ls, cat, stat, readlink, realpath" { program_ls_cat_stat; }
 @test "cp -a there and back" { program_cp_there_and_back; }
 @test "mv across and back" { program_mv_across; }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # shellcheck shell=bash
 #
-# Which kernel a test's programs use, and the servers of tests.  After `load lib':
+# Which kernel a test's programs use, and the servers of tests; part of lib.bash.
 #
 #	start_server [OPTION...]	a rump_server that this test owns; RUMP_SERVER, SERVER_PID and
 #					SERVER_LOG are set
@@ -16,6 +16,8 @@
 # RUMP_TEST_KERNELS: the kernels of on_each_kernel, all if it is not set.
 
 SERVER_PROGRAM=$RUMP_LIBRARIES/rump_server
+# what makes another user of who starts a server
+SERVER_AS=()
 KERNELS=${RUMP_TEST_KERNELS:-local spawn server}
 
 # ---- servers ----
@@ -35,7 +37,7 @@ print(s.getsockname()[1])'
 # _serve OPTION... URL
 _serve() {
 	require "$SERVER_PROGRAM" || return
-	timeout -k 5 "${limit:?}" env -u RUMP_SERVER LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
+	"${SERVER_AS[@]}" timeout -k 5 "${limit:?}" env -u RUMP_SERVER LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
 		"$SERVER_PROGRAM" --pidfile "$SERVER_FOLDER/pid" --log "$SERVER_FOLDER/log" "$@" \
 		</dev/null >"$SERVER_FOLDER/start" 2>&1 3>&- || {
 		local status=$?
@@ -47,10 +49,11 @@ _serve() {
 	SERVER_LOG=$SERVER_FOLDER/log
 }
 
-# another one may be started once this one's RUMP_SERVER, SERVER_PID and SERVER_FOLDER are kept
+# $prepare_folder FOLDER is called before; another one may be started once this one's RUMP_SERVER, SERVER_PID and SERVER_FOLDER are kept
 start_server() {
 	SERVER_FOLDER=$(short_folder)
 	SERVER_FOLDERS+=("$SERVER_FOLDER")
+	"${prepare_folder:-true}" "$SERVER_FOLDER"
 	_serve "$@" "unix://$SERVER_FOLDER/socket" || return
 	export RUMP_SERVER=unix://$SERVER_FOLDER/socket
 }
@@ -111,6 +114,60 @@ stop_server() {
 # client [NAME=VALUE...] COMMAND...: $socket adds families
 client() {
 	tagged rump_with "path=/rump${socket:+,socket=$socket}" "$@"
+}
+
+# ---- a server for one command ----
+
+# the words of $1, a line each; \\, and \\\\ become what they stand for
+_split_words() {
+	sed 's/\\\\/\x02/g; s/\\,/\x01/g; y/,/\n/; s/\x01/,/g; s/\x02/\\/g' <<<"$1"
+}
+
+# a host path as a word of rump.conf
+_conf_path() {
+	local path=$1
+	[[ $path == /* ]] || path=$PWD/$path
+	printf '"%s"' "$(sed 's/[\\"]/\\&/g' <<<"$path")"
+}
+
+# drive=SPEC as a line of rump.conf
+_conf_drive() {
+	local part key path options=
+	while read -r part; do
+		case $part in
+		key=*) key=${part#key=} ;;
+		hostpath=*) path=${part#hostpath=} ;;
+		*) options+=" $part" ;;
+		esac
+	done < <(_split_words "$1")
+	echo "drive $key $(_conf_path "$path")$options"
+}
+
+# with_own_server RUMPHIJACK COMMAND...: the words that a kernel starts with are the server's
+with_own_server() {
+	local kind=$RUMP_TEST_KERNEL word first='' root='' rest='' words='' status=0
+	while read -r word; do
+		case $word in
+		component=*) first+="component ${word#*=}"$'\n' ;;
+		image=*) root="drive /dev/image $(_conf_path "${word#*=}")"$'\nmount auto /dev/image /\n' ;;
+		conf=*) rest+="include $(_conf_path "${word#*=}")"$'\n' ;;
+		drive=*) rest+=$(_conf_drive "${word#*=}")$'\n' ;;
+		mount=*) rest+="mount ${word#*=}"$'\n' ;;
+		*) words+=${words:+,}$(escape_word "$word") ;;
+		esac
+	done < <(_split_words "$1")
+	shift
+	local SERVER_FOLDER SERVER_FOLDERS=() SERVER_PID SERVER_LOG RUMP_SERVER RUMP_SECRET_FILE
+	printf '%s' "$first$root$rest" >"$T/server.conf"
+	case $kind in
+	server) start_server -f "$T/server.conf" ;;
+	tcp) start_tcp_server -f "$T/server.conf" ;;
+	esac || return
+	RUMP_TEST_KERNEL='' rump_with "$words" "$@" || status=$?
+	# the image is whole when the server has ended
+	stop_server >&2 || status=1
+	rm -rf "$SERVER_FOLDER"
+	return $status
 }
 
 # every process below has a mark by which leftovers are found

@@ -14,6 +14,11 @@
 #	check_image ext4 "$T/disk"	its own fsck finds nothing
 #	same_tree "$T/tree" "$T/copy"
 #
+# With RUMP_TEST_KERNEL=spawn, server or tcp in the environment a .bats file's programs use
+# that kernel (tests/remote_suites.bats); a test that means one kernel says so first:
+#
+#	needs_local "why"
+#
 # $T is the test's own folder.  Every program runs under a time limit, $limit seconds.
 
 RUMP_TOP=${RUMP_TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
@@ -65,11 +70,16 @@ sanitizer_runtime() {
 }
 
 # rump_with RUMPHIJACK COMMAND...: under the preload.  RUMP_TEST_KERNEL: which kernel; without
-# it the one that the words and RUMP_SERVER say.
+# it the one that the words and RUMP_SERVER say.  With server or tcp the command gets a
+# rump_server of its own, which has what the words give a kernel to start with.
 rump_with() {
 	local words=$1 preload
 	shift
-	[ -z "${RUMP_TEST_KERNEL:-}" ] || words+=,kernel=$RUMP_TEST_KERNEL
+	case ${RUMP_TEST_KERNEL:-} in
+	'') ;;
+	server | tcp) with_own_server "$words" "$@"; return ;;
+	*) words+=,kernel=$RUMP_TEST_KERNEL ;;
+	esac
 	preload=$(sanitizer_runtime)
 	preload=${preload:+$preload:}$LIBRUMPHIJACK
 	timeout -k 5 "$limit" env RUMPHIJACK="$words" LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
@@ -88,6 +98,14 @@ escape_word() {
 	sed 's/[\\,]/\\&/g' <<<"$1"
 }
 
+needs_local() {
+	case ${RUMP_TEST_KERNEL:-local} in
+	local) ;;
+	# the word that tests/remote_suites.bats looks for
+	*) skip "only local: $1" ;;
+	esac
+}
+
 # prog NAME [ARGUMENT...]: a program of tests/prog
 prog() {
 	local name=$1
@@ -95,6 +113,9 @@ prog() {
 	require "$RUMP_BUILD/tests/prog/$name" || return
 	timeout -k 5 "$limit" env LD_LIBRARY_PATH="$RUMP_LIBRARIES" "$RUMP_BUILD/tests/prog/$name" "$@"
 }
+
+# shellcheck source=tests/kernels.bash
+source "$RUMP_TOP/tests/kernels.bash"
 
 # ---- folders ----
 

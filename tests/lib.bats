@@ -128,7 +128,6 @@ torn() {
 }
 
 @test "a body that fails in its middle, on one kernel of three, fails the test" {
-	load kernels
 	body() { [ "$kernel" != "$1" ] || false; echo "to the end on $kernel"; }
 	KERNELS="local spawn tmpfs"
 	# `run' would let a body go on after a failure
@@ -149,7 +148,6 @@ torn() {
 }
 
 @test "a process that is left is found, ended, and a failure" {
-	load kernels
 	tagged sleep 60 3>&- &
 	run none_left 1
 	echo "$output"
@@ -159,7 +157,6 @@ torn() {
 }
 
 @test "the comparison with the host sees a difference of output and of status" {
-	load kernels
 	kernel=none
 	client() { sed "s,here,${word:-here}," <<<"$D here"; return "${result:-0}"; }
 	there() { echo "$D here"; }

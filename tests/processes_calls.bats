@@ -5,11 +5,9 @@
 # timeout: 900
 
 load lib
-load kernels
 
 setup_file() {
 	load lib
-	load kernels
 	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" python3 "${CC:-gcc}"
 	export FAMILIES=$BATS_FILE_TMPDIR/families
 	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O1 -g -o "$FAMILIES" \

@@ -5,11 +5,9 @@
 # timeout: 900
 
 load lib
-load kernels
 
 setup_file() {
 	load lib
-	load kernels
 	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM"
 	export TREE=$BATS_FILE_TMPDIR/tree
 	make_tree "$TREE"

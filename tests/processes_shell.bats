@@ -6,11 +6,9 @@
 # timeout: 900
 
 load lib
-load kernels
 
 setup_file() {
 	load lib
-	load kernels
 	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" bash dash
 }
 

@@ -4,13 +4,11 @@
 # timeout: 600
 
 load lib
-load kernels
 
 CLIENTS=$RUMP_TOP/tests/clients.py
 
 setup_file() {
 	load lib
-	load kernels
 	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" python3
 }
 
