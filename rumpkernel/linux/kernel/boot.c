@@ -424,10 +424,29 @@ static long start_with(void *arg)
 	err = has_new_root ? enter_new_root() : 0;
 	if (err)
 		rump_boot_error_set("cannot enter the root file system: error %ld", -err);
+	else
+		rump_clients_begin();
 	return err;
 }
 
 /* ---- rump_init ---- */
+
+static void io_done(struct rumpuser_io *io)
+{
+}
+
+/* Rump processes have the ids of their host processes, where they are free. */
+static int host_pid(const struct rumpuser_ops *user)
+{
+	struct rumpuser_io io = {
+		.op = RUMPUSER_IO_CALL,
+		.call_nr = __NR_getpid,
+		.done = io_done,
+	};
+
+	user->io_run(&io);
+	return io.result;
+}
 
 static long init_once(void)
 {
@@ -443,6 +462,7 @@ static long init_once(void)
 		return err;
 	rump_memory_size = memory.size;
 	make_command_line(user);
+	rump_host_pid = host_pid(user);
 	err = rump_boot(user, rump_ncpu);
 	if (err) {
 		rump_boot_error_set("the kernel does not start: error %ld", -err);
@@ -659,6 +679,7 @@ static long stop_kernel(void *unused)
 	struct supers *supers = kzalloc(sizeof(*supers), GFP_KERNEL);
 	unsigned int round, i;
 
+	rump_clients_end();
 	ksys_sync();
 	if (!supers)
 		return -ENOMEM;

@@ -118,6 +118,10 @@ static struct rump_thread *thread_new(const struct rumpuser_ops *user)
 	thread->schedule_depth = 0;
 	thread->holds_vcpu = false;
 	thread->attach_implicit = true;
+	thread->is_joined = false;
+	thread->client = NULL;
+	thread->remote = NULL;
+	thread->remote_io = NULL;
 	thread->interrupted = 0;
 	thread->request = 0;
 	thread->done = 0;
@@ -286,25 +290,39 @@ void rump_interrupt(struct rump_thread *thread, const struct rumpuser_ops *user)
 	rump_raise(v->p.cpu, RUMP_IRQ_ENTRY, user);
 }
 
+static void run_io(struct rump_thread *thread, struct rump_io *io)
+{
+	struct rump_vcpu *v = &rump_vcpus[io->cpu];
+
+	thread->runs_io = true;
+	thread->user->io_run(&io->host);	/* its done() sets RUMP_IRQ_IO */
+	thread->runs_io = false;
+	if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
+		vcpu_run(v, thread);
+}
+
 /* Carries out host I/O that the thread's own call has asked for. */
 static bool run_own_io(struct rump_thread *thread)
 {
 	struct llist_node *list = llist_del_all(&thread->io_queue);
+	struct rump_io *remote = READ_ONCE(thread->remote_io);
 	struct rump_io *io, *next;
 
-	if (!list)
+	if (!list && !remote)
 		return false;
 	list = llist_reverse_order(list);
-	llist_for_each_entry_safe(io, next, list, node) {
-		struct rump_vcpu *v = &rump_vcpus[io->cpu];
-
-		thread->runs_io = true;
-		thread->user->io_run(&io->host);	/* its done() sets RUMP_IRQ_IO */
-		thread->runs_io = false;
-		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
-			vcpu_run(v, thread);
+	llist_for_each_entry_safe(io, next, list, node)
+		run_io(thread, io);
+	if (remote) {
+		thread->remote_io = NULL;	/* the lwp that waits for it makes no other one */
+		run_io(thread, remote);
 	}
 	return true;
+}
+
+static __always_inline bool has_own_io(const struct rump_thread *thread)
+{
+	return READ_ONCE(thread->io_queue.first) || READ_ONCE(thread->remote_io);
 }
 
 /* Waits for the call to be done; runs vCPUs that it is given meanwhile. */
@@ -313,12 +331,13 @@ static noinline void thread_wait(struct rump_thread *thread)
 	int err;
 
 	for (;;) {
-		if (READ_ONCE(thread->io_queue.first) && run_own_io(thread))
+		if (has_own_io(thread) && run_own_io(thread))
 			continue;
 		err = 0;
 		thread->futex = 0;
 		__atomic_store_n(&thread->waiting, 1, __ATOMIC_SEQ_CST);
-		if (!READ_ONCE(thread->done))
+		/* a transfer that was asked for just before has set futex too early */
+		if (!READ_ONCE(thread->done) && !READ_ONCE(thread->remote_io))
 			err = thread->user->wait(&thread->futex, 0, 0);
 		if (!__atomic_exchange_n(&thread->waiting, 0, __ATOMIC_SEQ_CST)) {
 			while (!READ_ONCE(thread->given))
@@ -428,7 +447,16 @@ long rump_enter(struct rump_thread *thread, long nr)
 	return may_enter(thread) ? enter(thread, nr) : -EDEADLK;
 }
 
-static noinline long no_kernel(void)
+long rump_request(struct rump_thread *thread, long nr, unsigned long a1, unsigned long a2)
+{
+	if (!may_enter(thread))
+		return -EDEADLK;
+	thread->args[0] = a1;
+	thread->args[1] = a2;
+	return enter(thread, nr);
+}
+
+long rump_no_kernel(void)
 {
 	return rump_is_forked ? -ENOTCONN : -ENXIO;
 }
@@ -438,7 +466,7 @@ long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6)
 	struct rump_thread *thread;
 
 	if (unlikely(!rump_is_up || rump_is_forked))
-		return no_kernel();
+		return rump_no_kernel();
 	thread = rump_thread_current();
 	if (unlikely(!thread))
 		return -EAGAIN;
@@ -460,15 +488,11 @@ long rump_kernel_call(long (*fn)(void *), void *arg)
 	struct rump_thread *thread;
 
 	if (!rump_is_up || rump_is_forked)
-		return no_kernel();
+		return rump_no_kernel();
 	thread = rump_thread_current();
 	if (!thread)
 		return -EAGAIN;
-	if (!may_enter(thread))
-		return -EDEADLK;
-	thread->args[0] = (unsigned long)fn;
-	thread->args[1] = (unsigned long)arg;
-	return enter(thread, RUMP_REQ_CALL);
+	return rump_request(thread, RUMP_REQ_CALL, (unsigned long)fn, (unsigned long)arg);
 }
 
 void rump_set_errno(int error)
@@ -657,6 +681,17 @@ const struct rumpuser_upcalls rump_upcalls = {
 	.shutdown = rump_shutdown_upcall,
 	.forked = forked,
 	.component_load = rump_component_upcall,
+	.process_new = rump_process_new,
+	.process_fork = rump_process_fork,
+	.process_exec = rump_process_exec,
+	.process_end = rump_process_end,
+	.thread_join = rump_thread_join,
+	.thread_leave = rump_thread_leave,
+	.syscall = rump_thread_syscall,
+	.interrupt = rump_thread_interrupt,
+	.file_export = rump_file_export,
+	.file_import = rump_file_import,
+	.file_release = rump_file_release,
 };
 
 /*

@@ -7,6 +7,9 @@
  * and the vCPU is free, and saves two wake-ups of other threads.  If the vCPU
  * has other work for it (__switch_to), or the request comes from a kernel
  * thread, rumpuser's I/O threads do it.  Either way the end is an interrupt.
+ *
+ * A transfer of a client's memory may last as long as the client likes, and uses
+ * the channel that is the thread's: it is always left to that thread.
  */
 #include <linux/completion.h>
 #include <linux/export.h>
@@ -77,3 +80,24 @@ long rump_io_wait(struct rump_io *io)
 	return io->host.result;
 }
 EXPORT_SYMBOL(rump_io_wait);
+
+/*
+ * The thread sits in thread_wait() already, or gets there when this lwp sleeps: then
+ * after_switch() sees to it that other work of the vCPU does not keep it.
+ */
+long rump_io_wait_remote(struct rump_io *io)
+{
+	DECLARE_COMPLETION_ONSTACK(finished);
+	struct rump_thread *thread = current->thread.host;
+	struct rump_vcpu *v = this_vcpu();
+
+	io->complete = wait_complete;
+	io->waiter = &finished;
+	io->host.done = host_done;
+	io->cpu = v->p.cpu;
+	__atomic_store_n(&thread->remote_io, io, __ATOMIC_SEQ_CST);
+	if (v->thread != thread)
+		rump_kick(thread);
+	wait_for_completion(&finished);
+	return io->host.result;
+}

@@ -1,74 +1,150 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rump processes and lwps.
+ * The life of rump processes and lwps.
  *
  * A rump process is a thread group.  Its leader, the keeper, belongs to no
  * host thread: it sleeps and clones an lwp for each host thread that comes, so
  * that a new thread never depends on another that is blocked.  init (pid 1)
- * makes the first process at boot; the others are cloned by the lwp that calls
- * rump_pub_lwproc_rfork().  All are children of init, which lets Linux reap
- * them by ignoring SIGCHLD.
+ * makes the first process at boot and those of new clients (remote.c); the
+ * others are cloned by an lwp of their parent, see lwproc.c and remote.c.  All
+ * ignore SIGCHLD, so that Linux reaps their children.
+ *
+ * The process of a program with the kernel in it ends with its last lwp, the
+ * first one never.  A client's ends when it is killed, by its server or by
+ * another process of the rump kernel, and is gone when its keeper is released:
+ * then its descriptors are closed and its pid is free.
  */
+#include <linux/cred.h>
 #include <linux/errno.h>
-#include <linux/fdtable.h>
-#include <linux/file.h>
+#include <linux/init.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/syscalls.h>
+#include <linux/sysctl.h>
 #include <linux/wait.h>
 #include <asm/rump.h>
+#include "lwp.h"
 
 #define LWP_CLONE_FLAGS	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | \
 			 CLONE_THREAD | CLONE_SYSVSEM)
 
-/* flags of rump_pub_lwproc_rfork(), as in rump.h */
-#define RUMP_RFFDG	0x01
-#define RUMP_RFCFDG	0x02
+/* how long the end of the kernel waits for clients */
+#define CLIENTS_END_TIME	(5 * HZ)
+/* rump_thread.request while its lwp is being made; else 1 or 0 */
+#define REQUEST_ATTACHES	2
 
 static DECLARE_WAIT_QUEUE_HEAD(process0_wait);
-struct rump_process rump_process0 = { .wait = &process0_wait };
-static LIST_HEAD(processes);
-static DEFINE_SPINLOCK(process_lock);	/* the list, lwp counts, attach queues */
+static DECLARE_WAIT_QUEUE_HEAD(process1_wait);
+struct rump_process rump_process0 = { .wait = &process0_wait, .stays = true };
+struct rump_process rump_process1 = { .wait = &process1_wait, .stays = true };
+int rump_host_pid;
+
+LIST_HEAD(rump_processes);
+DEFINE_SPINLOCK(rump_process_lock);
+
+static atomic_t client_count;
+static DECLARE_WAIT_QUEUE_HEAD(client_wait);
 
 /* ---- making lwps ---- */
 
-/* From the entry interrupt: a host thread without an lwp. */
-void rump_attach_irq(struct rump_thread *thread)
+static void enqueue(struct rump_process *process, struct rump_thread *thread)
 {
-	struct rump_process *process = thread->process;
-
-	spin_lock(&process_lock);
+	thread->process = process;
 	thread->next_entry = process->attach_queue;
 	process->attach_queue = thread;
-	spin_unlock(&process_lock);
+	/* the process may be gone as soon as the lock is free */
 	wake_up(process->wait);
+}
+
+/*
+ * From the entry interrupt: a host thread seems to have no lwp.  If so its request goes
+ * to a keeper, once, whatever else queues the thread before it has one.
+ */
+struct task_struct *rump_attach_irq(struct rump_thread *thread)
+{
+	struct task_struct *task;
+
+	spin_lock(&rump_process_lock);
+	task = thread->task;
+	if (!task && thread->request == 1) {
+		thread->request = REQUEST_ATTACHES;
+		enqueue(thread->process, thread);
+	}
+	spin_unlock(&rump_process_lock);
+	return task;
+}
+
+int rump_join(pid_t pid, struct rump_thread *thread)
+{
+	struct rump_process *process;
+
+	spin_lock_irq(&rump_process_lock);
+	process = rump_process_find(pid);
+	if (process && rump_is_client(process)) {
+		process->lwps++;
+		enqueue(process, thread);
+	} else {
+		process = NULL;
+	}
+	spin_unlock_irq(&rump_process_lock);
+	return process ? 0 : -ESRCH;
 }
 
 static struct rump_thread *next_attach(struct rump_process *process)
 {
 	struct rump_thread *thread;
 
-	spin_lock_irq(&process_lock);
+	spin_lock_irq(&rump_process_lock);
 	thread = process->attach_queue;
 	if (thread)
 		process->attach_queue = thread->next_entry;
-	spin_unlock_irq(&process_lock);
+	spin_unlock_irq(&rump_process_lock);
 	return thread;
+}
+
+pid_t rump_clone(struct kernel_clone_args *args, pid_t id)
+{
+	const struct cred *old_cred = override_creds(rump_creds_root());
+	sigset_t all, old_blocked;
+	pid_t pid;
+
+	/* a signal under way would end the clone */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old_blocked);
+	if (id > 0) {
+		args->set_tid = &id;
+		args->set_tid_size = 1;
+	}
+	pid = kernel_clone(args);
+	if (id > 0 && (pid == -EEXIST || pid == -EINVAL)) {
+		args->set_tid_size = 0;
+		pid = kernel_clone(args);
+	}
+	sigprocmask(SIG_SETMASK, &old_blocked, NULL);
+	revert_creds(old_cred);
+	return pid;
 }
 
 static int lwp_start(void *arg)
 {
 	struct rump_thread *thread = arg;
+	sigset_t blocked;
 
-	sigemptyset(&current->blocked);
-	recalc_sigpending();
+	/* a client's stop is the host's business: the keeper takes it there */
+	siginitset(&blocked, current->thread.is_remote ? sigmask(SIGSTOP) : 0);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	rump_creds_take(current->thread.process);
 	current->thread.is_implicit = thread->attach_implicit;
+	current->thread.remote = thread->remote;
 	current->thread.host = thread;
-	thread->task = current;
 	thread->cpu = smp_processor_id();
+	spin_lock_irq(&rump_process_lock);
+	WRITE_ONCE(thread->task, current);
+	thread->request = 1;		/* ours from here on, see exit_thread() */
+	spin_unlock_irq(&rump_process_lock);
 	return 0;
 }
 
@@ -77,12 +153,19 @@ static bool drop_lwp(struct rump_process *process)
 {
 	bool is_last;
 
-	spin_lock_irq(&process_lock);
-	is_last = --process->lwps == 0 && process != &rump_process0;
+	spin_lock_irq(&rump_process_lock);
+	is_last = --process->lwps == 0 && !process->stays;
 	if (is_last)
 		process->is_ending = true;
-	spin_unlock_irq(&process_lock);
+	spin_unlock_irq(&rump_process_lock);
 	return is_last;
+}
+
+static void refuse(struct rump_thread *thread, int error)
+{
+	thread->process = &rump_process0;
+	thread->ret = error;
+	rump_finish_request(thread);
 }
 
 /* By the keeper. */
@@ -93,28 +176,36 @@ static void attach(struct rump_process *process, struct rump_thread *thread)
 		.fn = lwp_start,
 		.fn_arg = thread,
 	};
-	pid_t pid;
+	pid_t id = thread->nr == RUMP_REQ_JOIN ? (pid_t)thread->args[1] : thread->host_tid;
+	pid_t pid = -ENOMEM;
 
 	/* an explicit one is counted already, so that the process did not end meanwhile */
 	if (thread->attach_implicit) {
-		spin_lock_irq(&process_lock);
+		spin_lock_irq(&rump_process_lock);
 		process->lwps++;
-		spin_unlock_irq(&process_lock);
+		spin_unlock_irq(&rump_process_lock);
 	}
-	pid = kernel_clone(&args);
+	thread->remote = NULL;
+	if (thread->client) {
+		thread->remote = rump_remote_alloc(thread->client);
+		if (!thread->remote)
+			goto fail;
+	}
+	pid = rump_clone(&args, id);
 	if (pid >= 0)
 		return;
+	if (thread->remote)
+		rump_remote_free(thread->remote);
+fail:
 	drop_lwp(process);
-	thread->process = &rump_process0;
-	thread->ret = pid;
-	rump_finish_request(thread);
+	refuse(thread, pid);
 }
 
 /*
  * Every signal has a "handler" without a mask, so that none of Linux's default
  * actions ends the process: deliver_signals() passes them to the host.
  */
-static void forward_signals(void)
+static void forward_signals(bool is_client)
 {
 	int sig;
 
@@ -123,7 +214,8 @@ static void forward_signals(void)
 
 		if (sig_kernel_only(sig))
 			continue;
-		if (sig == SIGCHLD || sig == SIGCONT || sig == SIGURG || sig == SIGWINCH)
+		if (sig == SIGCHLD ||
+		    (!is_client && (sig == SIGCONT || sig == SIGURG || sig == SIGWINCH)))
 			action->sa.sa_handler = SIG_IGN;
 		else
 			action->sa.sa_handler = (__sighandler_t)1024;
@@ -132,23 +224,31 @@ static void forward_signals(void)
 	}
 }
 
-static void process_add(struct rump_process *process)
+/* ---- the keeper ---- */
+
+void rump_process_add(struct rump_process *process)
 {
 	process->keeper = current;
 	process->pid = task_tgid_nr(current);
+	process->cred = get_current_cred();
 	current->thread.process = process;
-	spin_lock_irq(&process_lock);
-	list_add_tail(&process->list, &processes);
-	spin_unlock_irq(&process_lock);
+	if (rump_is_client(process))
+		atomic_inc(&client_count);
+	spin_lock_irq(&rump_process_lock);
+	list_add_tail(&process->list, &rump_processes);
+	spin_unlock_irq(&rump_process_lock);
 }
 
 static void process_remove(struct rump_process *process)
 {
-	spin_lock_irq(&process_lock);
+	spin_lock_irq(&rump_process_lock);
 	list_del(&process->list);
-	spin_unlock_irq(&process_lock);
+	spin_unlock_irq(&rump_process_lock);
 	current->thread.process = NULL;
-	if (process != &rump_process0)
+	put_cred(process->cred);
+	if (rump_is_client(process))
+		current->thread.ended = process;	/* see release_thread() */
+	else if (process != &rump_process0)
 		kfree(process);
 }
 
@@ -157,9 +257,12 @@ static void bury(struct rump_process *process)
 {
 	struct rump_thread *thread;
 
-	spin_lock_irq(&process_lock);
+	spin_lock_irq(&rump_process_lock);
 	process->is_ending = true;
-	spin_unlock_irq(&process_lock);
+	spin_unlock_irq(&rump_process_lock);
+	/* by another process of the rump kernel: the client goes the same way */
+	if (rump_is_client(process) && !READ_ONCE(process->is_told))
+		process->client.signal(process->client.host, SIGKILL);
 	do {
 		wait_event(*process->wait, process->attach_queue || !process->lwps);
 		thread = next_attach(process);
@@ -167,27 +270,53 @@ static void bury(struct rump_process *process)
 			continue;
 		if (!thread->attach_implicit)
 			drop_lwp(process);
-		thread->process = &rump_process0;
-		thread->ret = -EINTR;
-		rump_finish_request(thread);
+		refuse(thread, thread->is_joined ? -ESRCH : -EINTR);
 	} while (process->attach_queue || process->lwps);
 }
 
-static void keeper_loop(struct rump_process *process)
+/*
+ * A client's signals that are for no thread come here, for the keeper is the main
+ * thread: the host finds one.  They are not "handled": a stop is for the host as well.
+ */
+static void pass_signals(struct rump_process *process)
 {
-	struct rump_thread *thread;
+	int sig;
 
-	sigfillset(&current->blocked);
-	forward_signals();
-	process_add(process);
-	set_task_comm(current, "rump");
+	while (!fatal_signal_pending(current) && (sig = kernel_dequeue_signal()) > 0)
+		process->client.signal(process->client.host, sig);
+	spin_lock_irq(&current->sighand->siglock);
+	task_clear_jobctl_pending(current, JOBCTL_PENDING_MASK);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+	clear_notify_signal();
+}
+
+static bool has_work(const struct rump_process *process)
+{
+	return process->attach_queue || process->is_ending || rump_creds_differ(process);
+}
+
+void __noreturn rump_keeper_loop(struct rump_process *process)
+{
+	bool is_client = rump_is_client(process);
+	unsigned int state = is_client ? TASK_INTERRUPTIBLE : TASK_KILLABLE | TASK_NOLOAD;
+	struct rump_thread *thread;
+	sigset_t blocked;
+
+	sigfillset(&blocked);
+	if (is_client)
+		sigemptyset(&blocked);
+	forward_signals(is_client);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	for (;;) {
-		___wait_event(*process->wait, process->attach_queue || process->is_ending,
-			      (TASK_KILLABLE | TASK_NOLOAD), 0, 0, schedule());
+		___wait_event(*process->wait, has_work(process), state, 0, 0, schedule());
 		if (fatal_signal_pending(current))
 			bury(process);
 		if (process->is_ending)
 			break;
+		if (is_client && signal_pending(current))
+			pass_signals(process);
+		rump_creds_take(process);
 		thread = next_attach(process);
 		if (thread)
 			attach(process, thread);
@@ -198,8 +327,26 @@ static void keeper_loop(struct rump_process *process)
 
 static int process0_start(void *arg)
 {
-	keeper_loop(&rump_process0);
-	return 0;
+	set_task_comm(current, "rump");
+	rump_process_add(&rump_process0);
+	rump_keeper_loop(&rump_process0);
+}
+
+/*
+ * Ids are the host's, where they are free.  And Linux's default for threads leaves
+ * seven eighths of the memory for what they do; a client is two that do little.
+ */
+static void raise_limits(void)
+{
+	struct ctl_table table = { .maxlen = sizeof(int), .mode = 0644 };
+	char text[16];
+	size_t length;
+	loff_t pos = 0;
+
+	pid_max = PID_MAX_LIMIT;
+	length = scnprintf(text, sizeof(text), "%lu\n", rump_memory_size / 8 * 5 / THREAD_SIZE);
+	if (sysctl_max_threads(&table, 1, text, &length, &pos))
+		pr_warn("rump: the limit of threads stays low\n");
 }
 
 /* What pid 1 is after boot. */
@@ -210,14 +357,21 @@ void rump_init_loop(void)
 		.exit_signal = SIGCHLD,
 		.fn = process0_start,
 	};
+	struct rump_thread *thread;
+	sigset_t blocked;
 
+	raise_limits();
 	current->sighand->action[SIGCHLD - 1].sa.sa_handler = SIG_IGN;
-	sigfillset(&current->blocked);
-	if (kernel_clone(&args) < 0)
+	sigfillset(&blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	if (rump_clone(&args, rump_host_pid) < 0)
 		panic("rump: cannot make the first process");
 	for (;;) {
-		set_current_state(TASK_IDLE);
-		schedule();
+		___wait_event(process1_wait, rump_process1.attach_queue, TASK_IDLE, 0, 0,
+			      schedule());
+		thread = next_attach(&rump_process1);
+		if (thread)
+			rump_serve(thread);
 	}
 }
 
@@ -233,14 +387,14 @@ static void leave_process(struct rump_thread *waiter)
 	struct rump_process *process = current->thread.process;
 	bool is_last;
 
-	spin_lock_irq(&process_lock);
-	is_last = --process->lwps == 0 && process != &rump_process0;
+	spin_lock_irq(&rump_process_lock);
+	is_last = --process->lwps == 0 && !process->stays;
 	if (waiter)
 		(is_last ? process->keeper : current)->thread.end_waiter = waiter;
 	current->thread.process = NULL;
 	process->is_ending |= is_last;
 	wake_up(process->wait);
-	spin_unlock_irq(&process_lock);
+	spin_unlock_irq(&rump_process_lock);
 }
 
 /* The current lwp ends; its host thread (NULL: it has none) goes on without. */
@@ -258,267 +412,102 @@ void rump_lwp_end(struct rump_thread *thread)
 	do_exit(0);
 }
 
+static void process_gone(struct rump_process *process)
+{
+	process->client.gone(process->client.host);
+	kfree(process);
+	if (atomic_dec_and_test(&client_count))
+		wake_up_all(&client_wait);
+}
+
 /* The task is gone, for everybody to see: who waits for that may go on. */
 void release_thread(struct task_struct *task)
 {
 	if (task->thread.end_waiter)
 		rump_finish_request(task->thread.end_waiter);
+	if (task->thread.ended)
+		process_gone(task->thread.ended);
 }
 
 /*
- * A task exits.  An lwp that still has a host thread was killed: the signal is
- * passed on, and the thread's call, if any, ends.
+ * A task exits.  An lwp that still has a host thread was killed.  A server's
+ * thread goes on: its call, if any, ends, and it gets no other lwp.  Else the
+ * signal is passed on.
  */
 void exit_thread(struct task_struct *task)
 {
 	struct rump_thread *thread = task->thread.host;
+	bool had_request;
 
+	if (task != current)	/* one that could not be made */
+		return;
+	if (task->thread.remote)
+		rump_remote_free(task->thread.remote);
+	task->thread.remote = NULL;
 	if (task->thread.process && task->thread.process->keeper != task)
 		leave_process(NULL);
 	if (!thread)
 		return;
 	task->thread.host = NULL;
-	thread->task = NULL;
-	thread->user->signal(thread->host_tid, SIGKILL);
 	rump_io_flush_thread(thread);
-	if (thread->request) {
+	spin_lock_irq(&rump_process_lock);
+	WRITE_ONCE(thread->task, NULL);
+	if (thread->is_joined)
+		thread->process = &rump_process1;
+	/* later ones, and those seen without a task, are for that process' keeper */
+	had_request = thread->request == 1;
+	if (had_request)
+		thread->request = 0;
+	spin_unlock_irq(&rump_process_lock);
+	if (!thread->is_joined)
+		thread->user->signal(thread->host_tid, SIGKILL);
+	if (had_request) {
 		thread->ret = -EINTR;
 		rump_finish_request(thread);
 	}
 }
 
-/* ---- rump_pub_lwproc_* ---- */
-
-/* A process that rump_pub_lwproc_rfork() makes. */
-struct forked_process {
-	struct rump_process process;	/* first: keeper_loop() frees it */
-	wait_queue_head_t wait;
-	struct completion started;
-	bool has_no_files;
-};
-
-static int forked_start(void *arg)
-{
-	struct forked_process *forked = arg;
-
-	current->thread.host = NULL;
-	current->thread.is_implicit = false;
-	if (forked->has_no_files)
-		__close_range(0, ~0U, 0);
-	complete(&forked->started);
-	keeper_loop(&forked->process);
-	return 0;
-}
-
-/*
- * In a call of the current lwp: its host thread shall go on as `task`, or with
- * NULL get a new lwp in `process`.  rump_user_loop() finishes the call.
- */
-static long leave_lwp(struct rump_process *process, struct task_struct *task)
-{
-	struct rump_thread *thread = current->thread.host;
-
-	/* not to be taken for a request to the new lwp */
-	thread->request = 0;
-	smp_wmb();
-	current->thread.is_ending = current->thread.is_implicit;
-	current->thread.host = NULL;
-	thread->process = process;
-	thread->task = task;
-	if (task) {
-		thread->cpu = task_cpu(task);
-		task->thread.host = thread;
-	}
-	return 0;
-}
-
-static long rfork(void *arg)
-{
-	int flags = (long)arg;
-	struct rump_process *parent = current->thread.process;
-	struct forked_process *forked;
-	struct kernel_clone_args args = {
-		.flags = CLONE_VM | CLONE_PARENT,
-		.fn = forked_start,
-	};
-	pid_t pid;
-
-	if (flags & ~(RUMP_RFFDG | RUMP_RFCFDG) || (flags & RUMP_RFFDG && flags & RUMP_RFCFDG))
-		return -EINVAL;
-	if (!flags)
-		args.flags |= CLONE_FILES;
-	forked = kzalloc(sizeof(*forked), GFP_KERNEL);
-	if (!forked)
-		return -ENOMEM;
-	init_waitqueue_head(&forked->wait);
-	init_completion(&forked->started);
-	forked->process.wait = &forked->wait;
-	forked->process.home = parent->home;
-	forked->process.lwps = 1;	/* the caller's, to come */
-	forked->has_no_files = flags & RUMP_RFCFDG;
-	args.fn_arg = forked;
-	pid = kernel_clone(&args);
-	if (pid < 0) {
-		kfree(forked);
-		return pid;
-	}
-	wait_for_completion(&forked->started);
-	return leave_lwp(&forked->process, NULL);
-}
-
-static long newlwp(void *arg)
-{
-	pid_t pid = (long)arg;
-	struct rump_process *process, *found = NULL;
-
-	if (!pid)
-		pid = current->thread.process->pid;
-	spin_lock_irq(&process_lock);
-	list_for_each_entry(process, &processes, list)
-		if (process->pid == pid && !process->is_ending)
-			found = process;
-	if (found)
-		found->lwps++;
-	spin_unlock_irq(&process_lock);
-	return found ? leave_lwp(found, NULL) : -ESRCH;
-}
-
-/* Is it an lwp?  The pointer comes from the application: only compare it. */
-static bool is_lwp(struct task_struct *task)
+struct rump_process *rump_process_find(pid_t pid)
 {
 	struct rump_process *process;
-	struct task_struct *t;
-	bool found = false;
 
-	spin_lock_irq(&process_lock);
-	rcu_read_lock();
-	list_for_each_entry(process, &processes, list)
-		for_each_thread(process->keeper, t)
-			found |= t == task && t != process->keeper &&
-				 !t->thread.is_ending && !(t->flags & PF_EXITING);
-	rcu_read_unlock();
-	spin_unlock_irq(&process_lock);
-	return found;
+	list_for_each_entry(process, &rump_processes, list)
+		if (process->pid == pid && !process->is_ending)
+			return process;
+	return NULL;
 }
 
-static long switch_lwp(void *arg)
+/* With the lock: nobody waits for a lwp that its client holds up. */
+static void kill_process(struct rump_process *process)
 {
-	struct rump_thread *thread = current->thread.host;
-	struct task_struct *task = arg;
-
-	if (!task)
-		return leave_lwp(&rump_process0, NULL);
-	if (task == current)
-		return 0;
-	if (!is_lwp(task))
-		return -EINVAL;
-	/* our request is not for the new lwp: it must not see it with the thread */
-	thread->request = 0;
-	if (cmpxchg(&task->thread.host, NULL, thread))
-		return -EBUSY;
-	return leave_lwp(task->thread.process, task);
+	process->is_told = true;
+	do_send_sig_info(SIGKILL, SEND_SIG_PRIV, process->keeper, PIDTYPE_TGID);
 }
 
-static struct rump_thread *caller(void)
+int rump_process_kill(pid_t pid)
 {
-	return rump_is_up && !rump_is_forked ? rump_thread_current() : NULL;
-}
+	struct rump_process *process;
+	int err = -ESRCH;
 
-/* After leave_lwp(): gets the new lwp. */
-static int attach_now(long ret, bool is_implicit)
-{
-	struct rump_thread *thread = caller();
-
-	if (!ret) {
-		thread->attach_implicit = is_implicit;
-		ret = rump_enter(thread, RUMP_REQ_ATTACH);
-		thread->attach_implicit = true;
+	spin_lock_irq(&rump_process_lock);
+	process = rump_process_find(pid);
+	if (process && rump_is_client(process)) {
+		kill_process(process);
+		err = 0;
 	}
-	return -ret;
+	spin_unlock_irq(&rump_process_lock);
+	return err;
 }
 
-rump_export int rump_pub_lwproc_rfork(int flags);
-int rump_pub_lwproc_rfork(int flags)
+/* What clients have open is closed when their file systems go. */
+void rump_clients_end(void)
 {
-	return attach_now(rump_kernel_call(rfork, (void *)(long)flags), false);
-}
+	struct rump_process *process;
 
-rump_export int rump_pub_lwproc_newlwp(int pid);
-int rump_pub_lwproc_newlwp(int pid)
-{
-	return attach_now(rump_kernel_call(newlwp, (void *)(long)pid), false);
-}
-
-rump_export int rump_pub_lwproc_switch(struct task_struct *task);
-int rump_pub_lwproc_switch(struct task_struct *task)
-{
-	return -rump_kernel_call(switch_lwp, task);
-}
-
-rump_export void rump_pub_lwproc_releaselwp(void);
-void rump_pub_lwproc_releaselwp(void)
-{
-	struct rump_thread *thread = caller();
-
-	if (thread && thread->task)
-		rump_enter(thread, RUMP_REQ_EXIT);
-}
-
-rump_export struct task_struct *rump_pub_lwproc_curlwp(void);
-struct task_struct *rump_pub_lwproc_curlwp(void)
-{
-	struct rump_thread *thread = caller();
-
-	return thread ? thread->task : NULL;
-}
-
-/* ---- rump_schedule ---- */
-
-static long nothing(void *arg)
-{
-	return 0;
-}
-
-rump_export void rump_schedule(void);
-void rump_schedule(void)
-{
-	struct rump_thread *thread = caller();
-
-	if (!thread || thread->in_kernel || thread->schedule_depth++)
-		return;
-	thread->is_scheduled = true;
-	rump_kernel_call(nothing, NULL);
-}
-
-rump_export void rump_unschedule(void);
-void rump_unschedule(void)
-{
-	struct rump_thread *thread = caller();
-
-	if (!thread || thread->in_kernel || !thread->schedule_depth || --thread->schedule_depth)
-		return;
-	thread->is_scheduled = false;
-	if (thread->holds_vcpu)
-		rump_kernel_call(nothing, NULL);
-}
-
-/* ---- interrupting a call ---- */
-
-rump_export int rump_pub_interrupt(int tid);
-int rump_pub_interrupt(int tid)
-{
-	unsigned int i;
-
-	if (!rump_is_up || rump_is_forked)
-		return ESRCH;
-	for (i = 0; i < RUMP_MAX_THREADS && rump_threads[i].id; i++) {
-		struct rump_thread *thread = &rump_threads[i];
-
-		if (READ_ONCE(thread->host_tid) != tid)
-			continue;
-		if (READ_ONCE(thread->in_kernel))
-			rump_interrupt(thread, rump_user);
-		return 0;
-	}
-	return ESRCH;
+	spin_lock_irq(&rump_process_lock);
+	list_for_each_entry(process, &rump_processes, list)
+		if (rump_is_client(process))
+			kill_process(process);
+	spin_unlock_irq(&rump_process_lock);
+	wait_event_timeout(client_wait, !atomic_read(&client_count), CLIENTS_END_TIME);
 }

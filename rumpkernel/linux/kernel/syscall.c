@@ -141,28 +141,151 @@ static long rump_futex(u32 __user *uaddr, int op, u32 val, const struct __kernel
 	return sys_futex(uaddr, op, val, to, uaddr2, val3);
 }
 
+/* ---- credentials: of the lwps to come as well ---- */
+
+#define CHANGES_CREDS(name)								\
+	static long creds_##name(unsigned long a1, unsigned long a2, unsigned long a3,	\
+				 unsigned long a4, unsigned long a5, unsigned long a6)	\
+	{										\
+		sys_call_ptr_t call = (sys_call_ptr_t)(void *)sys_##name;		\
+											\
+		return rump_creds_changed(call(a1, a2, a3, a4, a5, a6));		\
+	}
+
+CHANGES_CREDS(capset)
+CHANGES_CREDS(prctl)
+CHANGES_CREDS(setfsgid)
+CHANGES_CREDS(setfsuid)
+CHANGES_CREDS(setgid)
+CHANGES_CREDS(setgroups)
+CHANGES_CREDS(setns)
+CHANGES_CREDS(setregid)
+CHANGES_CREDS(setresgid)
+CHANGES_CREDS(setresuid)
+CHANGES_CREDS(setreuid)
+CHANGES_CREDS(setuid)
+CHANGES_CREDS(unshare)
+
 /* ---- the table ---- */
 
 #undef __SYSCALL
 #define __SYSCALL_NORETURN __SYSCALL
 #define __SYSCALL(nr, sym) [nr] = (sys_call_ptr_t)(void *)sym,
 
+#define IS(name, function)	[__NR_##name] = (sys_call_ptr_t)(void *)function
+#define OF_THE_HOST(name)	IS(name, sys_rump_no_such_call)
+#define CREDS(name)		IS(name, creds_##name)
+
+/* for lwps of this host process and of clients alike */
+#define ALL_CALLS				\
+	CREDS(capset),				\
+	CREDS(prctl),				\
+	CREDS(setfsgid),			\
+	CREDS(setfsuid),			\
+	CREDS(setgid),				\
+	CREDS(setgroups),			\
+	CREDS(setns),				\
+	CREDS(setregid),			\
+	CREDS(setresgid),			\
+	CREDS(setresuid),			\
+	CREDS(setreuid),			\
+	CREDS(setuid),				\
+	CREDS(unshare),				\
+	OF_THE_HOST(brk),			\
+	OF_THE_HOST(clone),			\
+	OF_THE_HOST(clone3),			\
+	OF_THE_HOST(execve),			\
+	OF_THE_HOST(execveat),			\
+	OF_THE_HOST(exit),			\
+	OF_THE_HOST(exit_group),		\
+	OF_THE_HOST(fork),			\
+	OF_THE_HOST(ptrace),			\
+	OF_THE_HOST(reboot),			\
+	OF_THE_HOST(vfork)
+
 const sys_call_ptr_t sys_call_table[NR_syscalls] = {
 	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
 #include <asm/syscall_table_64.h>
-	[__NR_futex] = (sys_call_ptr_t)(void *)rump_futex,
-	[__NR_munmap] = (sys_call_ptr_t)(void *)rump_munmap,
-	[__NR_mremap] = (sys_call_ptr_t)(void *)rump_mremap,
-#define OF_THE_HOST(name) [__NR_##name] = (sys_call_ptr_t)(void *)sys_rump_no_such_call
-	OF_THE_HOST(brk),
-	OF_THE_HOST(clone),
-	OF_THE_HOST(clone3),
-	OF_THE_HOST(execve),
-	OF_THE_HOST(execveat),
-	OF_THE_HOST(exit),
-	OF_THE_HOST(exit_group),
-	OF_THE_HOST(fork),
-	OF_THE_HOST(ptrace),
-	OF_THE_HOST(reboot),
-	OF_THE_HOST(vfork),
+	ALL_CALLS,
+	IS(futex, rump_futex),
+	IS(munmap, rump_munmap),
+	IS(mremap, rump_mremap),
+};
+
+/* As for a file that has no mmap. */
+static long no_mmap(void)
+{
+	return -ENODEV;
+}
+
+#define REFUSED(name)	IS(name, sys_rump_no_such_call)
+
+/*
+ * A client's address space is not here: nothing can be mapped into it, no page of it
+ * be found or pinned, and no address of it be kept for after the call.
+ */
+const sys_call_ptr_t rump_remote_call_table[NR_syscalls] = {
+	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
+#include <asm/syscall_table_64.h>
+	ALL_CALLS,
+	IS(mmap, no_mmap),
+	/* mappings */
+	REFUSED(madvise),
+	REFUSED(mincore),
+	REFUSED(mlock),
+	REFUSED(mlock2),
+	REFUSED(mlockall),
+	REFUSED(mprotect),
+	REFUSED(mremap),
+	REFUSED(mseal),
+	REFUSED(msync),
+	REFUSED(munlock),
+	REFUSED(munlockall),
+	REFUSED(munmap),
+	REFUSED(pkey_alloc),
+	REFUSED(pkey_free),
+	REFUSED(pkey_mprotect),
+	REFUSED(process_madvise),
+	REFUSED(process_mrelease),
+	REFUSED(process_vm_readv),
+	REFUSED(process_vm_writev),
+	REFUSED(remap_file_pages),
+	REFUSED(shmat),
+	REFUSED(shmdt),
+	REFUSED(userfaultfd),
+	/* where pages lie */
+	REFUSED(get_mempolicy),
+	REFUSED(mbind),
+	REFUSED(migrate_pages),
+	REFUSED(move_pages),
+	REFUSED(set_mempolicy),
+	REFUSED(set_mempolicy_home_node),
+	/* rings of requests that kernel threads carry out, pages that pipes keep */
+	REFUSED(io_cancel),
+	REFUSED(io_destroy),
+	REFUSED(io_getevents),
+	REFUSED(io_pgetevents),
+	REFUSED(io_setup),
+	REFUSED(io_submit),
+	REFUSED(io_uring_enter),
+	REFUSED(io_uring_register),
+	REFUSED(io_uring_setup),
+	REFUSED(vmsplice),
+	/* words that are looked at later, or by others */
+	REFUSED(futex),
+	REFUSED(futex_requeue),
+	REFUSED(futex_wait),
+	REFUSED(futex_waitv),
+	REFUSED(futex_wake),
+	REFUSED(get_robust_list),
+	REFUSED(membarrier),
+	REFUSED(rseq),
+	REFUSED(set_robust_list),
+	REFUSED(set_tid_address),
+	/* handlers and their stacks: the host's business */
+	REFUSED(rt_sigaction),
+	REFUSED(sigaltstack),
+	/* another kernel in this one's place */
+	REFUSED(kexec_file_load),
+	REFUSED(kexec_load),
 };

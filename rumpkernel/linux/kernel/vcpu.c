@@ -25,8 +25,6 @@
 #define BORROW_LIMIT	16
 /* pauses between two yields of the host's CPU in a busy-wait */
 #define SPINS_PER_YIELD	128
-/* rump_thread.request of a thread whose lwp is being made; else 1 or 0 */
-#define REQUEST_ATTACHES	2
 /* rump_thread.interrupted when the lwp knows; 1: somebody asks for it */
 #define INTERRUPT_TAKEN	2
 
@@ -51,12 +49,8 @@ static void entry_irq(void)
 		next = thread->next_entry;
 		__atomic_store_n(&thread->queued, 0, __ATOMIC_SEQ_CST);
 		task = READ_ONCE(thread->task);
-		/* once for a request, whatever else queues the thread before it has an lwp */
-		if (!task && cmpxchg(&thread->request, 1, REQUEST_ATTACHES) == 1) {
-			task = READ_ONCE(thread->task);
-			if (!task)
-				rump_attach_irq(thread);
-		}
+		if (!task)
+			task = rump_attach_irq(thread);
 		if (!task)
 			continue;
 		if (READ_ONCE(thread->interrupted) == 1) {
@@ -76,11 +70,17 @@ static void handover(struct rump_vcpu *v)
 	struct rump_thread *want = v->want;
 
 	v->want = NULL;
-	if (want && READ_ONCE(v->thread->done) && !v->thread->is_service && want != v->thread &&
-	    rump_claim(want)) {
-		v->handover = want;
-		park();
+	if (!want || !rump_wants_out(v->thread) || v->thread->is_service || want == v->thread)
+		return;
+	if (!rump_claim(want)) {
+		/* a client waits for its thread, however busy we are */
+		if (!READ_ONCE(v->thread->remote_io))
+			return;
+		want = v->service;
+		rump_claim(want);
 	}
+	v->handover = want;
+	park();
 }
 
 static struct pt_regs irq_regs_user = { .user = 1 }, irq_regs_kernel;
@@ -131,8 +131,8 @@ void rump_run_irqs(void)
 			irq_exit();
 			set_irq_regs(old);
 			/* a thread that wants to leave does not stay longer than a tick */
-			if (irqs & RUMP_IRQ_TIMER && v->thread->done && !v->thread->is_service &&
-			    current->thread.host != v->thread && !is_idle_task(current)) {
+			if (irqs & RUMP_IRQ_TIMER && rump_wants_out(v->thread) &&
+			    !v->thread->is_service && current->thread.host != v->thread && !is_idle_task(current)) {
 				v->want = v->service;
 				irqs |= RUMP_IRQ_HANDOVER;
 			}
@@ -194,18 +194,30 @@ void arch_cpu_idle(void)
 
 /* ---- task switches ---- */
 
+/* Is the current task's memory elsewhere? */
+static bool is_foreign(const struct rump_thread *thread)
+{
+	const struct rump_process *process = current->thread.process;
+
+	return current->thread.is_remote ||
+	       (current->mm && current->mm->context.is_remote) ||	/* kthread_use_mm() */
+	       (process && process->home != thread->home);
+}
+
 static void after_switch(struct rump_vcpu *v)
 {
 	struct rump_thread *thread = v->thread, *owner;
 
-	v->p.foreign = current->thread.process && current->thread.process->home != thread->home;
+	v->p.foreign = is_foreign(thread);
 	v->want = NULL;
-	if (!thread->done || thread->is_service)
+	if (!rump_wants_out(thread) || thread->is_service)
 		return;
-	/* this host thread has finished its own call */
+	/* this host thread has finished its own call, or has to see to its client's memory */
 	owner = current->thread.host;
 	if (owner && owner != thread && owner->request && !owner->done)
 		v->want = owner;
+	else if (READ_ONCE(thread->remote_io) && !is_idle_task(current))
+		v->want = v->service;
 	else if (!owner && !is_idle_task(current) && ++v->borrowed > BORROW_LIMIT)
 		v->want = v->service;
 	if (v->want)		/* not here: the run queue is locked */
@@ -259,6 +271,20 @@ void rump_task_start(void)
  * no frame from which sigreturn could restore the mask that a call such as
  * ppoll(2) has changed (signal_setup_done() would rely on one): done here.
  */
+static void pass_signal(struct rump_thread *thread, int sig)
+{
+	const struct rump_client *client;
+
+	if (!thread->is_joined) {
+		thread->user->signal(thread->host_tid, sig);
+	} else if (thread->client && READ_ONCE(thread->request)) {
+		thread->client->signal(thread->client, sig);
+	} else {
+		client = &current->thread.process->client;
+		client->signal(client->host, sig);
+	}
+}
+
 static bool deliver_signals(void)
 {
 	struct ksignal ksig;
@@ -269,7 +295,7 @@ static bool deliver_signals(void)
 
 		found = true;
 		if (thread)
-			thread->user->signal(thread->host_tid, ksig.sig);
+			pass_signal(thread, ksig.sig);
 	}
 	restore_saved_sigmask();
 	return found;
@@ -295,14 +321,15 @@ bool rump_exit_work(void)
 	return found;
 }
 
-static __always_inline long call_syscall(struct rump_thread *thread, long nr)
+static __always_inline long call_syscall(struct rump_thread *thread, long nr,
+					 const sys_call_ptr_t *table)
 {
 	long ret;
 
 	current->thread.regs.orig_nr = nr;
 	for (;;) {
-		ret = sys_call_table[nr](thread->args[0], thread->args[1], thread->args[2],
-					 thread->args[3], thread->args[4], thread->args[5]);
+		ret = table[nr](thread->args[0], thread->args[1], thread->args[2],
+				thread->args[3], thread->args[4], thread->args[5]);
 		if (likely(ret > -ERESTARTSYS || ret < -ERESTART_RESTARTBLOCK))
 			return ret;
 		/*
@@ -318,12 +345,27 @@ static __always_inline long call_syscall(struct rump_thread *thread, long nr)
 	}
 }
 
+/* Of a client. */
+static noinline long call_remote(struct rump_thread *thread, long nr)
+{
+	struct rump_remote *remote = current->thread.remote;
+	long ret;
+
+	if (remote)
+		rump_remote_begin(remote);
+	ret = call_syscall(thread, nr, rump_remote_call_table);
+	if (remote)
+		rump_remote_end(remote);
+	return ret;
+}
+
 static __always_inline void do_request(struct rump_thread *thread)
 {
 	long nr = thread->nr;
 
 	if (likely((unsigned long)nr < NR_syscalls)) {
-		thread->ret = call_syscall(thread, nr);
+		thread->ret = likely(!current->thread.is_remote) ?
+			      call_syscall(thread, nr, sys_call_table) : call_remote(thread, nr);
 	} else if (nr == RUMP_REQ_CALL) {
 		long (*fn)(void *) = (void *)thread->args[0];
 

@@ -8,6 +8,7 @@
 struct task_struct;
 struct rump_thread;
 struct rump_process;
+struct rump_remote;
 
 struct thread_struct {
 	void *sp;			/* saved kernel stack pointer */
@@ -17,6 +18,9 @@ struct thread_struct {
 	struct rump_process *process;	/* whose memory the task uses, or NULL */
 	bool is_implicit;		/* ends when its host thread leaves it */
 	bool is_ending;
+	bool is_remote;			/* its memory is a client's, to its very end: user access is foreign */
+	struct rump_remote *remote;	/* the way there (mm/remote_copy.c); NULL: none */
+	struct rump_process *ended;	/* a client's keeper: the process that is gone with it */
 	struct rump_thread *end_waiter;	/* the host thread whose call is done when the task is gone */
 	struct pt_regs regs;
 };

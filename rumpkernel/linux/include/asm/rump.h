@@ -35,6 +35,8 @@
 #define RUMP_REQ_ATTACH		(-1)	/* get an lwp */
 #define RUMP_REQ_CALL		(-2)	/* fn(arg) */
 #define RUMP_REQ_EXIT		(-3)	/* end the lwp */
+#define RUMP_REQ_JOIN		(-4)	/* get an lwp in process args[0], with the id args[1] */
+#define RUMP_REQ_INIT		(-5)	/* fn(arg) by pid 1, for threads without an lwp; short */
 
 struct rump_process;
 
@@ -55,13 +57,17 @@ struct rump_thread {
 	bool holds_vcpu;
 	bool runs_io;			/* in io_run(): sees to the end itself */
 	bool attach_implicit;		/* the lwp to be made is implicit */
+	bool is_joined;			/* between thread_join() and thread_leave() */
 	u32 id;				/* index + 1 */
 	int host_tid;
 	u32 schedule_depth;
 	u32 home;			/* the host process that it is a thread of */
 	struct rump_process *process;
+	struct rumpuser_remote *client;	/* of a joined thread: its client's memory, or NULL */
+	struct rump_remote *remote;	/* for the lwp to be made */
 
 	struct llist_head io_queue;	/* host I/O that it carries out before it sleeps */
+	struct rump_io *remote_io;	/* a transfer of client's memory: nobody else may do it */
 
 	/* the request */
 	long nr;
@@ -120,6 +126,13 @@ static __always_inline const struct rumpuser_ops *hyp(void)
 	return this_vcpu()->thread->user;
 }
 
+/* The host's side of a client, from struct rumpuser_client. */
+struct rump_client {
+	void (*signal)(void *host, int signal);
+	void (*gone)(void *host);	/* NULL: the process is not a client's */
+	void *host;
+};
+
 /* A process of the rump kernel that has lwps. */
 struct rump_process {
 	u32 home;			/* the host process that its memory is in */
@@ -128,9 +141,23 @@ struct rump_process {
 	int lwps;
 	struct rump_thread *attach_queue;
 	struct wait_queue_head *wait;
+	const struct cred *cred;	/* of the lwps to come: what any of them changed to last */
+	bool stays;			/* also without lwps */
 	bool is_ending;
+	bool is_told;			/* the client knows that it is killed: it asked for it */
+	struct rump_client client;
 	struct list_head list;
 };
+
+static inline bool rump_is_client(const struct rump_process *process)
+{
+	return process->client.gone;
+}
+
+static __always_inline bool rump_wants_out(const struct rump_thread *thread)
+{
+	return READ_ONCE(thread->done) || READ_ONCE(thread->remote_io);
+}
 
 /*
  * Suspends this stack and goes on with another one.  A stack at rest: the
@@ -176,10 +203,14 @@ void rump_kick(struct rump_thread *thread);
 void rump_raise(unsigned int cpu, unsigned long irqs, const struct rumpuser_ops *user);
 void rump_interrupt(struct rump_thread *thread, const struct rumpuser_ops *user);
 long rump_enter(struct rump_thread *thread, long nr);
+/* the same with arguments */
+long rump_request(struct rump_thread *thread, long nr, unsigned long a1, unsigned long a2);
 struct rump_thread *rump_thread_current(void);
 rump_export long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 /* runs fn(arg) in kernel context on the caller's lwp; from host stacks only */
 long rump_kernel_call(long (*fn)(void *), void *arg);
+/* the error of calls where no kernel is, or not ours */
+long rump_no_kernel(void);
 void rump_service_start(unsigned int cpu, const struct rumpuser_ops *user);
 long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu);
 void rump_set_errno(int error);
@@ -193,11 +224,39 @@ bool rump_claim(struct rump_thread *thread);
 void rump_finish_request(struct rump_thread *thread);
 
 /* ---- lwp.c ---- */
-void rump_attach_irq(struct rump_thread *thread);
-void rump_keeper_loop(void);
+struct task_struct *rump_attach_irq(struct rump_thread *thread);
 void rump_init_loop(void);
 void rump_lwp_end(struct rump_thread *thread);
 extern struct rump_process rump_process0;
+/* pid 1's: whom it serves has no lwp, nor gets one by a system call */
+extern struct rump_process rump_process1;
+extern int rump_host_pid;		/* wanted for process0 */
+
+/* ends them all; waits a moment for it */
+void rump_clients_end(void);
+
+/* ---- remote.c: upcalls of rumpuser.h ---- */
+/* at the end of boot: new clients begin in the caller's root directory */
+void rump_clients_begin(void);
+int rump_process_new(const struct rumpuser_client *client);
+int rump_process_fork(const struct rumpuser_client *client);
+int rump_process_exec(const char *name, const unsigned int *keep, unsigned int count);
+int rump_process_end(int pid);
+int rump_thread_join(int pid, int tid, struct rumpuser_remote *remote);
+void rump_thread_leave(void);
+long rump_thread_syscall(long nr, const unsigned long args[6]);
+int rump_thread_interrupt(int tid);
+/* fn(arg) in kernel context, by the caller's lwp or else by pid 1; fn is short */
+long rump_serve_call(long (*fn)(void *), void *arg);
+
+/* ---- export.c: upcalls ---- */
+int rump_file_export(int fd, unsigned long long ret_handle[2]);
+int rump_file_import(const unsigned long long handle[2]);
+void rump_file_release(const unsigned long long handle[2]);
+
+/* ---- creds.c ---- */
+/* after a call that may have changed the caller's credentials; returns ret */
+long rump_creds_changed(long ret);
 
 /* ---- switch.S ---- */
 void rump_task_trampoline(void);
@@ -221,6 +280,8 @@ struct rump_io {
 void rump_io_submit(struct rump_io *io);
 /* Submits and sleeps until it is finished; returns its result. */
 long rump_io_wait(struct rump_io *io);
+/* The same for REMOTE_READ and _WRITE of the current lwp, by its own host thread. */
+long rump_io_wait_remote(struct rump_io *io);
 void rump_io_irq(void);
 void rump_io_flush_thread(struct rump_thread *thread);
 
@@ -240,5 +301,14 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 /* is_user: the application's own access, made again when a signal ends the wait */
 long rump_user_fault(unsigned long address, bool is_write, bool is_user);
 bool rump_kernel_fault(unsigned long address, bool is_write, bool is_exec);
+
+/* ---- mm/remote_copy.c ---- */
+struct rump_remote *rump_remote_alloc(struct rumpuser_remote *host);
+void rump_remote_free(struct rump_remote *remote);
+/* around each call */
+void rump_remote_begin(struct rump_remote *remote);
+void rump_remote_end(struct rump_remote *remote);
+/* The current task's memory is a client's from now on: 0 or -ENOMEM. */
+int rump_become_remote(void);
 
 #endif

@@ -7,6 +7,7 @@
 typedef long (*sys_call_ptr_t)(unsigned long, unsigned long, unsigned long,
 			       unsigned long, unsigned long, unsigned long);
 extern const sys_call_ptr_t sys_call_table[];
+extern const sys_call_ptr_t rump_remote_call_table[];	/* of clients */
 
 static inline int syscall_get_nr(struct task_struct *task, struct pt_regs *regs)
 {
