@@ -115,7 +115,8 @@ struct sp_channel {
 	struct rump_sp_channel *shared;
 	char *data;
 	uint32_t request; /* the last that was taken */
-	bool client_slept;
+	bool client_slept; /* when the last answer came */
+	bool is_bad;	   /* has got a turn that is none, within a call */
 	struct sp_spin spin;
 	struct rumpuser_remote remote;
 	uint32_t out_offset;

@@ -95,7 +95,7 @@ int sp_channel_transfer(struct sp_channel *channel, struct rump_sp_answer *answe
 {
 	struct rump_sp_turn turn;
 
-	if (is_closing(channel))
+	if (is_closing(channel) || channel->is_bad)
 		return -ENOTCONN;
 	give_answer(channel, answer);
 	if (!wait_for_turn(channel))
@@ -103,7 +103,7 @@ int sp_channel_transfer(struct sp_channel *channel, struct rump_sp_answer *answe
 	memcpy(&turn, &channel->shared->turn, TURN_HEAD);
 	__asm__ volatile("" ::: "memory"); /* what is checked is what was copied */
 	if (!(turn.flags & RUMP_SP_CONTINUE)) {
-		sp_notify(channel->client, SP_EVENT_END);
+		channel->is_bad = true;
 		return -ENOTCONN;
 	}
 	return turn.copy_error ? -EFAULT : 0;
@@ -177,6 +177,8 @@ int sp_channel_turn(struct sp_channel *channel)
 	atomic_store(&channel->serving, request | BUSY);
 	answer.result = call(channel);
 	atomic_store(&channel->serving, request);
+	if (channel->is_bad)
+		return -EBADMSG;
 	if (is_closing(channel))
 		return -ENOTCONN;
 	answer.signals = atomic_load_explicit(&channel->signals, memory_order_relaxed)

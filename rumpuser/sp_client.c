@@ -4,9 +4,9 @@
  * another, and all that has to go with it.
  */
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "sp.h"
@@ -44,10 +44,70 @@ static void kernel_gone(void *host)
 
 /* ---- objects ---- */
 
+/*
+ * Not by malloc(): a program that forks may have stopped its allocator for that, when it
+ * asks for the child's client.  Blocks are kept.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#define POOL_BLOCK sizeof(struct sp_client) /* and none is used again */
+#include <sanitizer/asan_interface.h>
+#else
+#define POOL_BLOCK (16UL << 10)
+#endif
+
+static struct {
+	struct host_lock lock;
+	struct sp_client *free; /* by next */
+} pool;
+
+/* With the lock. */
+static void pool_grow(void)
+{
+	long block = host_call(SYS_mmap, NULL, POOL_BLOCK, PROT_READ | PROT_WRITE,
+			       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if ((unsigned long)block > -4096UL)
+		return;
+	for (size_t i = 0; i < POOL_BLOCK / sizeof(struct sp_client); i++) {
+		struct sp_client *client = &((struct sp_client *)block)[i];
+
+		client->next = pool.free;
+		pool.free = client;
+	}
+}
+
+static struct sp_client *pool_take(void)
+{
+	struct sp_client *client;
+
+	host_lock(&pool.lock);
+	if (!pool.free)
+		pool_grow();
+	client = pool.free;
+	if (client)
+		pool.free = client->next;
+	host_unlock(&pool.lock);
+	if (client)
+		memset(client, 0, sizeof(*client));
+	return client;
+}
+
+static void pool_give(struct sp_client *client)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__asan_poison_memory_region(client, sizeof(*client));
+	return;
+#endif
+	host_lock(&pool.lock);
+	client->next = pool.free;
+	pool.free = client;
+	host_unlock(&pool.lock);
+}
+
 /* With the reference that its connection is. */
 struct sp_client *sp_client_new(const struct sp_policy *policy)
 {
-	struct sp_client *client = calloc(1, sizeof(*client));
+	struct sp_client *client = pool_take();
 
 	if (!client)
 		return NULL;
@@ -69,8 +129,10 @@ void sp_client_ref(struct sp_client *client)
 void sp_client_unref(struct sp_client *client)
 {
 	if (client && atomic_fetch_sub(&client->refs, 1) == 1)
-		free(client);
+		pool_give(client);
 }
+
+/* ---- all of them ---- */
 
 static int list_add(struct sp_client *client)
 {
@@ -298,4 +360,5 @@ int sp_client_wait(unsigned long long timeout)
 void sp_clients_forked(void)
 {
 	memset(&sp, 0, sizeof(sp));
+	memset(&pool, 0, sizeof(pool));
 }

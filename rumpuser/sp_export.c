@@ -104,6 +104,8 @@ int sp_export(struct sp_client *owner, int rump_fd)
 	}
 	if (!owner)
 		return fd;
+	/* fd is open yet, so the carrier has not been closed either */
+	sp_client_ref(owner);
 	return file_adopt(fd);
 }
 
