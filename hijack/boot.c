@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * boot.c - the kernel of this process; see boot.h
+ * boot.c - the kernel that this process uses; see boot.h
  *
- * The one place that calls libc: dlopen() needs the loader.  The thread is `inside`
- * meanwhile, so whatever the loader and the kernel's host side do on the host stays
- * out of the application's sight.  Boot has a stack of its own, because the first
- * routed call may come from a small one (a signal stack, a goroutine's).
+ * Which one it is, in this order:
+ *	a connection that a fork or an exec left		children.c, exec.c
+ *	the server of RUMP_SERVER				remote.c
+ *	the one of the family: whoever can bind its name has it,
+ *	the family's first process in itself, others in a private server; who cannot
+ *	connects						family.c
+ *	one in this process					local.c
+ *
+ * Here, in local.c, remote.c and family.c libc is called: dlopen() needs the loader.  The
+ * thread is `inside` meanwhile, so whatever the loader and the libraries do on the host
+ * stays out of the application's sight.  All of it has a stack of its own, because the
+ * first routed call may come from a small one (a signal stack, a goroutine's).
  */
 #include <dlfcn.h>
 #include <linux/futex.h>
@@ -13,77 +21,62 @@
 #include <sys/mman.h>
 
 #include "boot.h"
-#include "fork.h"
+#include "children.h"
+#include "family.h"
+#include "local.h"
+#include "log.h"
+#include "remote.h"
 #include "route.h"
 #include "signals.h"
 #include "trap.h"
 
-#define BOOT_STACK (512 * 1024)
-#define LIBRARY "librump.so.0"
-
 int boot_state;
+enum boot_place boot_place;
 long (*boot_syscall)(long, long, long, long, long, long, long);
+int boot_inherited = -1;
+struct boot_owner boot_owner;
+char boot_directory[ROUTE_PATH_MAX];
+char boot_server[BOOT_SERVER_MAX];
 
 static int boot_error; /* why BOOT_FAILED */
-static int has_shut_down;
-static int (*shutdown_kernel)(void);
-static int (*interrupt_thread)(pid_t);
-static char start_directory[ROUTE_PATH_MAX];
 
-static void *load(void)
+/* ---- libraries ---- */
+
+int boot_folder(char *to, size_t size)
 {
-	char path[ROUTE_PATH_MAX + sizeof(LIBRARY)];
-	void *library;
+	size_t length;
 	Dl_info info;
 
-	/* beside this library first: a build or an installation belongs together */
-	if (dladdr(&boot_state, &info) && info.dli_fname && strchr(info.dli_fname, '/')) {
-		size_t length = strlen(info.dli_fname);
+	if (!dladdr(&boot_state, &info) || !info.dli_fname || !strchr(info.dli_fname, '/'))
+		return -ENOENT;
+	length = strlen(info.dli_fname);
+	while (info.dli_fname[length - 1] != '/')
+		length--;
+	if (length >= size)
+		return -ENOENT;
+	memcpy(to, info.dli_fname, length);
+	to[length] = '\0';
+	return 0;
+}
 
-		while (info.dli_fname[length - 1] != '/')
-			length--;
-		if (length < ROUTE_PATH_MAX) {
-			memcpy(path, info.dli_fname, length);
-			put_text(path + length, LIBRARY);
-			if (!host(SYS_access, path, 0)) {
-				library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-				if (!library)
-					complain("cannot load the rump kernel: ", dlerror(), NULL);
-				return library;
-			}
-		}
+void *boot_library(const char *name)
+{
+	char path[ROUTE_PATH_MAX + 64];
+	void *library;
+
+	/* beside this library first: a build or an installation belongs together */
+	if (!boot_folder(path, ROUTE_PATH_MAX)) {
+		put_text(path + strlen(path), name);
+		if (!host(SYS_access, path, 0))
+			name = path;
 	}
-	library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		complain("cannot load the rump kernel: ", dlerror(), NULL);
 	return library;
 }
 
-static int configure(int (*boot_conf)(const char *, const char *), const char *(*why)(void))
-{
-	size_t size = HIJACK_CONFIG_BOOT_TEXT_MAX;
-	long address;
-	int error = 0;
-
-	if (!config.boot_count)
-		return 0;
-	address =
-		host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (is_error(address))
-		return ENOMEM;
-	if (hijack_config_boot_text(&config, *start_directory ? start_directory : NULL,
-				    (char *)address, size) >= size)
-		error = E2BIG;
-	else
-		error = boot_conf((const char *)address, "RUMPHIJACK");
-	if (error)
-		complain("cannot boot the rump kernel: ", why(), NULL);
-	host(SYS_munmap, address, size);
-	return error;
-}
-
-/* The umask of the process, without a moment in which another one is set. */
-static int current_umask(void)
+int boot_umask(void)
 {
 	char text[512];
 	long fd = host(SYS_open, "/proc/self/status", 0), length;
@@ -104,139 +97,169 @@ static int current_umask(void)
 	return mask;
 }
 
+/* ---- stacks ---- */
+
+struct run {
+	void (*fn)(void *);
+	void *arg;
+};
+
+static void run_with_errno(void *argument)
+{
+	struct run *run = argument;
+	int saved = errno;
+
+	run->fn(run->arg);
+	errno = saved;
+}
+
+static void run_on(long stack, unsigned long size, bool is_open, struct run *run)
+{
+	unsigned char old = 0;
+
+	self.inside++;
+	if (is_open)
+		old = trap_open();
+	boot_call_on_stack(run_with_errno, run, (char *)stack + size);
+	if (is_open)
+		trap_close(old);
+	self.inside--;
+}
+
+static __attribute__((noinline)) void run_from_stub(long stack, unsigned long size, bool is_open,
+						    struct run *run)
+{
+	TRAP_SAVE_VECTORS();
+	run_on(stack, size, is_open, run);
+	TRAP_RESTORE_VECTORS();
+}
+
+int boot_run(struct call *call, unsigned long size, bool is_open, void (*fn)(void *), void *arg)
+{
+	struct run run = {fn, arg};
+	long stack = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+	if (is_error(stack))
+		return -ENOMEM;
+	if (call && call->door == DOOR_STUB)
+		run_from_stub(stack, size, is_open, &run);
+	else
+		run_on(stack, size, is_open, &run);
+	host(SYS_munmap, stack, size);
+	if (self.deferred && !self.inside)
+		signals_deliver();
+	return 0;
+}
+
+/* ---- which kernel ---- */
+
+enum hijack_kernel boot_kind(void)
+{
+	if (!config.kernel_is_set && *boot_server)
+		return HIJACK_KERNEL_SERVER;
+	return config.kernel;
+}
+
+bool boot_in_use(void)
+{
+	return boot_inherited >= 0 || boot_is_ready();
+}
+
 static int boot(void)
 {
-	int (*init)(void), (*boot_conf)(const char *, const char *);
-	void (*by_caller)(int);
-	const char *(*why)(void);
-	void *library = load();
-	int error;
+	if (boot_inherited >= 0) {
+		int fd = boot_inherited, error = remote_adopt(fd);
 
-	if (!library)
-		return -ENOSYS;
-	init = dlsym(library, "rump_init");
-	boot_conf = dlsym(library, "rump_boot_conf");
-	why = dlsym(library, "rump_boot_error");
-	boot_syscall = dlsym(library, "rump_syscall");
-	shutdown_kernel = dlsym(library, "rump_pub_shutdown");
-	interrupt_thread = dlsym(library, "rump_pub_interrupt");
-	if (!init || !boot_conf || !why || !boot_syscall || !shutdown_kernel) {
-		complain(LIBRARY " is of another version: ", dlerror(), NULL);
-		return -ENOSYS;
+		boot_inherited = -1;
+		return error;
 	}
-	/* exit_group() ends the kernel, after all that atexit handlers and stdio write */
-	by_caller = dlsym(library, "rumpuser_shutdown_by_caller");
-	if (by_caller && hijack_has_trap)
-		by_caller(1);
-	error = configure(boot_conf, why);
-	if (error)
-		return -error;
-	error = init();
-	if (error) {
-		complain("cannot boot the rump kernel: ", why(), NULL);
-		return -error;
+	switch (boot_kind()) {
+	case HIJACK_KERNEL_SERVER:
+		return remote_connect();
+	case HIJACK_KERNEL_SPAWN:
+		return family_join(false);
+	default:
+		return family_join(true);
 	}
-	/* without the trap this is how a fork is noticed */
-	pthread_atfork(NULL, NULL, boot_forked);
-	boot_syscall(SYS_umask, current_umask(), 0, 0, 0, 0, 0);
-	signals_booted();
-	return 0;
 }
 
 static void boot_on_stack(void *result)
 {
-	int saved = errno;
-
 	*(int *)result = boot();
-	errno = saved;
-}
-
-static int boot_once(void)
-{
-	long stack = host(SYS_mmap, 0, BOOT_STACK, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	int result = -ENOMEM;
-
-	if (is_error(stack))
-		return result;
-	self.inside++;
-	boot_call_on_stack(boot_on_stack, &result, (char *)stack + BOOT_STACK);
-	self.inside--;
-	host(SYS_munmap, stack, BOOT_STACK);
-	if (self.deferred && !self.inside)
-		signals_deliver();
-	return result;
 }
 
 int boot_slow(struct call *call)
 {
-	int state = BOOT_NONE;
+	int state = BOOT_NONE, error = -ENOMEM;
 
-	(void)call;
-	if (__atomic_compare_exchange_n(&boot_state, &state, BOOT_RUNNING, 0, __ATOMIC_ACQ_REL,
-					__ATOMIC_ACQUIRE)) {
-		boot_error = boot_once();
+	if (__atomic_compare_exchange_n(&boot_state, &state, BOOT_RUNNING, 0, __ATOMIC_SEQ_CST,
+					__ATOMIC_SEQ_CST)) {
+		int none = boot_run(call, BOOT_STACK, false, boot_on_stack, &error);
+
+		boot_error = none ? none : error;
 		state = boot_error ? BOOT_FAILED : BOOT_READY;
+		/* a server may be there the next time */
+		if (boot_error == -ENOTCONN)
+			state = BOOT_NONE;
+		error = boot_error;
 		__atomic_store_n(&boot_state, state, __ATOMIC_RELEASE);
 		host(SYS_futex, &boot_state, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+		return error;
 	}
-	while ((state = __atomic_load_n(&boot_state, __ATOMIC_ACQUIRE)) == BOOT_RUNNING)
+	state = boot_settle();
+	return state == BOOT_READY ? 0 : state == BOOT_FAILED ? boot_error : -ENOTCONN;
+}
+
+int boot_settle(void)
+{
+	int state;
+
+	while ((state = __atomic_load_n(&boot_state, __ATOMIC_SEQ_CST)) == BOOT_RUNNING)
 		host(SYS_futex, &boot_state, FUTEX_WAIT_PRIVATE, BOOT_RUNNING, NULL);
-	return state == BOOT_READY ? 0 : boot_error;
-}
-
-void boot_shutdown(void)
-{
-	struct lent_stack lent;
-	bool is_lent = is_on_signal_stack();
-	unsigned char old;
-	int saved;
-
-	if (!boot_is_ready() || __atomic_exchange_n(&has_shut_down, 1, __ATOMIC_ACQ_REL))
-		return;
-	if (is_lent)
-		signal_stack_lend(&lent);
-	self.inside++;
-	old = trap_open();
-	saved = errno;
-	shutdown_kernel();
-	errno = saved;
-	trap_close(old);
-	self.inside--;
-	if (is_lent)
-		signal_stack_return(&lent);
-}
-
-bool boot_has_ended(void)
-{
-	return __atomic_load_n(&has_shut_down, __ATOMIC_ACQUIRE);
+	return state;
 }
 
 void boot_interrupt(int tid)
 {
-	if (interrupt_thread && boot_is_ready())
-		interrupt_thread(tid);
+	if (!boot_is_ready())
+		return;
+	if (boot_place == PLACE_HERE)
+		local_interrupt(tid);
+	else
+		remote_interrupt(tid);
 }
 
 /*
- * The kernel is the parent's: its memory is shared with the child, who must never enter
- * it.  A boot that another thread had begun will not be finished here either.
+ * The kernel of a parent is not the child's: its memory is shared with the child, who must
+ * never enter it.  A boot that another thread had begun is not finished here either; the
+ * child then looks for a kernel as if it were the first to do so.
  */
-void boot_forked(void)
+void boot_forked(bool is_client, int error)
 {
 	int state = __atomic_load_n(&boot_state, __ATOMIC_ACQUIRE);
 
-	if (state == BOOT_READY || state == BOOT_RUNNING) {
-		boot_error = -ENOTCONN;
-		__atomic_store_n(&boot_state, BOOT_FAILED, __ATOMIC_RELEASE);
+	local_forked();
+	if (is_client) {
+		boot_place = PLACE_ELSEWHERE;
+		boot_syscall = remote.syscall;
+		state = BOOT_READY;
+	} else if (error) {
+		boot_place = PLACE_NONE;
+		boot_error = error;
+		state = BOOT_FAILED;
+	} else if (state == BOOT_RUNNING) {
+		boot_place = PLACE_NONE;
+		state = BOOT_NONE;
 	}
+	__atomic_store_n(&boot_state, state, __ATOMIC_RELEASE);
 }
 
 void boot_remember_directory(void)
 {
-	if (host(SYS_getcwd, start_directory, sizeof(start_directory)) <= 0 ||
-	    *start_directory != '/')
-		*start_directory = '\0';
+	if (host(SYS_getcwd, boot_directory, sizeof(boot_directory)) <= 0 ||
+	    *boot_directory != '/')
+		*boot_directory = '\0';
 }
 
 __asm__(".text\n"

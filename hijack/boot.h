@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * boot.h - the kernel of this process: loaded and booted by the first call that is
- * routed to it, stopped when the process ends.
+ * boot.h - the kernel that this process uses: found, connected to or booted by the first
+ * call that is routed to it.
  *
- * Any thread may be first, several at once too: one boots, the others wait.  A boot
- * that fails is told once on stderr; every routed call then gives the same error.
+ * Any thread may be first, several at once too: one does it, the others wait.  A boot
+ * that fails is told once on stderr; every routed call then gives the same error.  A
+ * server that cannot be reached is tried again by the next call.
  */
 #ifndef HIJACK_BOOT_H
 #define HIJACK_BOOT_H
@@ -13,8 +14,12 @@
 
 enum boot_state { BOOT_NONE, BOOT_RUNNING, BOOT_READY, BOOT_FAILED };
 
+/* Where the kernel of a process is, once it is BOOT_READY. */
+enum boot_place { PLACE_NONE, PLACE_HERE, PLACE_ELSEWHERE };
+
 extern int boot_state;
-/* rump_syscall() of librump; valid once boot_ensure() gave 0 */
+extern enum boot_place boot_place;
+/* rump_syscall() or rumpclient_syscall(); valid once boot_ensure() gave 0 */
 extern long (*boot_syscall)(long, long, long, long, long, long, long);
 
 int boot_slow(struct call *call);
@@ -32,22 +37,64 @@ static inline bool boot_is_ready(void)
 	return __atomic_load_n(&boot_state, __ATOMIC_ACQUIRE) == BOOT_READY;
 }
 
-/* The process ends: sync and unmount. Nothing in the child of a fork. [blocks] */
-void boot_shutdown(void);
+static inline bool boot_is_here(void)
+{
+	return boot_is_ready() && boot_place == PLACE_HERE;
+}
 
-/* Whether boot_shutdown() has begun. */
-bool boot_has_ended(void);
+/* Whether the process has a part in a kernel: ready, or left to it by an exec. */
+bool boot_in_use(void);
 
-/* rump_pub_interrupt(). Async-signal-safe. */
+/* Waits while another thread boots; returns the state. [blocks] */
+int boot_settle(void);
+
+/* Who has the kernel: the user that is root in it. */
+struct boot_owner {
+	unsigned int uid, gid;
+};
+extern struct boot_owner boot_owner;
+
+/* Of kernel= and RUMP_SERVER. */
+enum hijack_kernel boot_kind(void);
+/* RUMP_SERVER as it was at the start; "": it was not set. */
+#define BOOT_SERVER_MAX 512
+extern char boot_server[];
+/* The control socket that an exec left, or -1. */
+extern int boot_inherited;
+
+/* Interrupts the call that a thread is in. Async-signal-safe. */
 void boot_interrupt(int tid);
 
-/* In the child of a fork. */
-void boot_forked(void);
+/*
+ * In the child of a fork.  is_client: it has a connection of its own now; error: the
+ * parent had a kernel, and no connection for the child could be made.
+ */
+void boot_forked(bool is_client, int error);
 
-/* Remembers the working directory that relative host paths in RUMPHIJACK mean. */
+/* The working directory that relative host paths in RUMPHIJACK mean; "": not known. */
+extern char boot_directory[];
 void boot_remember_directory(void);
+
+/* The umask of the process, without a moment in which another one is set. */
+int boot_umask(void);
+
+/* dlopen() of a library that belongs to this one; NULL: told on stderr. [libc] */
+void *boot_library(const char *name);
+/* Writes the folder of this library with a slash at its end; -ENOENT. [libc] */
+int boot_folder(char *to, size_t size);
+
+/* ---- leaving the application's stack ---- */
+
+#define BOOT_STACK (512 * 1024)
+#define CALL_STACK (128 * 1024)
 
 /* Runs fn(arg) on another stack, whose highest address is top. */
 void boot_call_on_stack(void (*fn)(void *), void *arg, void *top);
+
+/*
+ * Runs fn(arg) on a new stack with the thread inside and errno kept.  is_open: with the trap
+ * off, for libraries that tell of their descriptors themselves.  0 or -ENOMEM.
+ */
+int boot_run(struct call *call, unsigned long size, bool is_open, void (*fn)(void *), void *arg);
 
 #endif

@@ -42,10 +42,14 @@
  * trap looks at them; there the kernel's side tells of its descriptors by
  * rumphijack_private_fd().
  *
- * Limits.  Not seen: static and setuid programs, ld.so before our constructor.  The
- * child of fork() cannot enter the kernel yet: its calls give ENOTCONN.  Placeholders
- * survive exec if they are not close-on-exec, as descriptors do; the new program has
- * no kernel behind them and gets EBADF.
+ * Processes.  A child is a process of the kernel too, over the client's library
+ * (children.c); its table starts as a copy.  A new program learns by an environment
+ * variable which descriptors it has (exec.c).  Who had the kernel in itself stays behind
+ * when it runs another program or ends (proxy.c).
+ *
+ * Limits.  Not seen: static and setuid programs, ld.so before our constructor.  A child
+ * that shares its parent's memory (posix_spawn) cannot be the first to touch the kernel:
+ * its calls give ENOTCONN.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -61,6 +65,7 @@
 #include "log.h"
 #include "mountinfo.h"
 #include "placeholder.h"
+#include "remote.h"
 #include "signals.h"
 #include "trap.h"
 
@@ -95,7 +100,7 @@ static const char names[HIJACK_NR_MAX][20] = {
 #undef SYSCALL
 
 __thread struct self self __attribute__((tls_model("initial-exec")));
-const char *cwd_outside;
+const char *cwd_of_process;
 
 const struct row *row_of(long nr)
 {
@@ -255,6 +260,13 @@ static bool is_restartable(long nr)
 	return true;
 }
 
+static inline __attribute__((always_inline)) long kernel_call(long nr, const long args[6])
+{
+	if (__builtin_expect(self.spawned != NULL, 0))
+		return children_syscall(nr, args);
+	return boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+}
+
 static inline __attribute__((always_inline)) long enter(long nr, const long args[6])
 {
 	unsigned char old;
@@ -263,7 +275,7 @@ static inline __attribute__((always_inline)) long enter(long nr, const long args
 	for (;;) {
 		self.inside++;
 		old = trap_open();
-		result = boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		result = kernel_call(nr, args);
 		trap_close(old);
 		self.inside--;
 		if (__builtin_expect(!self.deferred || self.inside, 1))
@@ -289,7 +301,7 @@ static long enter_masked(long nr, const long args[6], unsigned long mask)
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &mask, &old, 8);
 	if (!__atomic_load_n(&self.deferred, __ATOMIC_SEQ_CST)) {
 		selector = trap_open();
-		result = boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		result = kernel_call(nr, args);
 		trap_close(selector);
 	}
 	self.inside--;
@@ -305,7 +317,13 @@ static long enter_booted(struct call *call, long nr, const long args[6], const u
 
 	if (result)
 		return result;
-	return mask ? enter_masked(nr, args, *mask) : enter(nr, args);
+	/* what the arguments name is of a connection that was lost */
+	if (boot_place == PLACE_ELSEWHERE && remote_has_changed(call))
+		return -ENOTCONN;
+	result = mask ? enter_masked(nr, args, *mask) : enter(nr, args);
+	if (boot_place == PLACE_ELSEWHERE)
+		remote_has_changed(call);
+	return result;
 }
 
 static __attribute__((noinline)) long enter_from_stub(struct call *call, long nr,
@@ -334,7 +352,7 @@ static __attribute__((noinline)) long enter_off_stack(struct call *call, long nr
 
 static long enter_kernel(struct call *call, long nr, const long args[6], const unsigned long *mask)
 {
-	if (self.in_spawn)
+	if (self.spawned && !self.spawned->prefork.fork)
 		return -ENOTCONN;
 	if (__builtin_expect(is_on_signal_stack(), 0))
 		return enter_off_stack(call, nr, args, mask);

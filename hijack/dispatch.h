@@ -5,6 +5,7 @@
 #ifndef HIJACK_DISPATCH_H
 #define HIJACK_DISPATCH_H
 
+#include "children.h"
 #include "hijack.h"
 #include "route.h"
 
@@ -20,7 +21,7 @@
 	X(socket) X(sendmsg) X(recvmsg) X(sendfile) X(copy_file_range)		\
 	X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait) X(sigaction)	\
 	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
-	X(io_uring_setup)
+	X(io_uring_setup) X(setid)
 /* clang-format on */
 
 #define DECLARE(name) long handle_##name(struct call *call);
@@ -85,8 +86,24 @@ bool wants_cloexec(struct call *call);
 int rump_proc(struct call *call);
 char *rump_proc_path(char *to, int proc, const char *rest);
 
-/* The working directory of the process is in the rump kernel; its `outside`. */
-extern const char *cwd_outside;
+/* The one that was kept belongs to a rump process that has gone. */
+void rump_proc_forget(void);
+
+/* The working directory is in the rump kernel: its `outside`; NULL: on the host. */
+extern const char *cwd_of_process;
+
+static inline const char *cwd_outside(void)
+{
+	return self.spawned ? self.spawned->cwd_outside : cwd_of_process;
+}
+
+static inline void cwd_set(const char *outside)
+{
+	if (self.spawned)
+		self.spawned->cwd_outside = outside;
+	else
+		cwd_of_process = outside;
+}
 
 /* The `outside` of a directory of the rump kernel when no path led to it. */
 const char *outside_of(const char *directory);

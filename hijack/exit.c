@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* exit.c - the end of the process: the kernel syncs and unmounts first */
+/* exit.c - the end of the process: the kernel waits for others, syncs and unmounts first */
 #include "boot.h"
 #include "dispatch.h"
+#include "proxy.h"
 
 /*
  * exit(), _exit(), quick_exit() and a return from main() all end here, after atexit
@@ -10,7 +11,17 @@
 long handle_exit_group(struct call *call)
 {
 	/* a child in shared memory ends alone */
-	if (!self.in_spawn)
-		boot_shutdown();
+	if (!self.spawned)
+		proxy_leave();
 	return host_call(call);
+}
+
+/*
+ * Without the trap libc's own exit() is not seen; this comes after the destructors of
+ * what was loaded later.
+ */
+__attribute__((destructor)) static void end(void)
+{
+	if (!hijack_has_trap && !self.spawned)
+		proxy_leave();
 }

@@ -14,7 +14,7 @@
 #include "fdtable.h"
 #include "placeholder.h"
 
-/* A second descriptor for rump_fd; the same dead one in a child without the kernel. */
+/* A second descriptor for rump_fd; the same dead one without a connection. */
 static int rump_dup(struct call *call, int rump_fd)
 {
 	long fd = rump(call, SYS_dup, rump_fd);
@@ -51,8 +51,6 @@ long handle_close(struct call *call)
 	int fd = call->args[0], rump_fd = fdtable_get(fd);
 	long result;
 
-	if (self.in_spawn)
-		return host_call(call);
 	if (rump_fd == FDTABLE_HOST) {
 		drop_companion(call, fd);
 		return host_call(call);
@@ -69,7 +67,7 @@ long handle_close(struct call *call)
 		result = rump_call(call, args);
 	}
 	host(SYS_close, fd);
-	/* the child of a fork closes what it inherited */
+	/* the kernel has gone: so has the descriptor */
 	return result == -ENOTCONN ? 0 : result;
 }
 
@@ -80,7 +78,7 @@ long handle_close_range(struct call *call)
 	int fd, value;
 	long result;
 
-	if (first > last || flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) || self.in_spawn ||
+	if (first > last || flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC) ||
 	    first >= FDTABLE_MAX)
 		return host_call(call);
 	/* piece by piece around what is not the application's */
@@ -135,10 +133,10 @@ long handle_dup(struct call *call)
 
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
-	if (rump_fd == FDTABLE_HOST || self.in_spawn) {
+	if (rump_fd == FDTABLE_HOST) {
 		long result = host_call(call);
 
-		if (!is_error(result) && !self.in_spawn)
+		if (!is_error(result))
 			copy_companion(call, fd, result);
 		return result;
 	}
@@ -153,8 +151,6 @@ long handle_dup2(struct call *call)
 
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
-	if (self.in_spawn)
-		return host_call(call);
 	old = fdtable_get(to);
 	/* a number of the kernel's cannot be had: as one above RLIMIT_NOFILE */
 	if (old == FDTABLE_PRIVATE)
@@ -202,7 +198,7 @@ long handle_fcntl(struct call *call)
 		long result = host_call(call);
 
 		if (((int)call->args[1] == F_DUPFD || (int)call->args[1] == F_DUPFD_CLOEXEC) &&
-		    !is_error(result) && !self.in_spawn)
+		    !is_error(result))
 			copy_companion(call, fd, result);
 		return result;
 	}
@@ -211,8 +207,6 @@ long handle_fcntl(struct call *call)
 	switch ((int)call->args[1]) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		if (self.in_spawn)
-			return host_call(call);
 		return dup_above(call, fd, rump_fd, call->args[1], call->args[2]);
 	case F_GETFD:
 	case F_SETFD:

@@ -17,9 +17,28 @@ struct chunk {
 
 #define ENTRY_PRIVATE (-1)
 
-static struct chunk *chunks[FDTABLE_MAX / CHUNK];
-/* One above the last chunk in use: bounds fdtable_next(). */
-static unsigned int chunk_end;
+struct fdtable {
+	/* one above the last chunk in use: bounds fdtable_next() */
+	unsigned int end;
+	struct chunk *chunks[FDTABLE_MAX / CHUNK];
+};
+
+static struct fdtable of_process;
+/* of a child in shared memory, else NULL */
+static __thread struct fdtable *entered;
+
+static struct fdtable *table(void)
+{
+	return __builtin_expect(entered != NULL, 0) ? entered : &of_process;
+}
+
+/* The chunk that fd lies in, or NULL. */
+static struct chunk *chunk_of(int fd)
+{
+	if ((unsigned int)fd >= FDTABLE_MAX)
+		return NULL;
+	return __atomic_load_n(&table()->chunks[fd / CHUNK], __ATOMIC_ACQUIRE);
+}
 
 static int value_of(int entry)
 {
@@ -28,11 +47,8 @@ static int value_of(int entry)
 
 int fdtable_get(int fd)
 {
-	struct chunk *chunk;
+	struct chunk *chunk = chunk_of(fd);
 
-	if ((unsigned int)fd >= FDTABLE_MAX)
-		return FDTABLE_HOST;
-	chunk = __atomic_load_n(&chunks[fd / CHUNK], __ATOMIC_ACQUIRE);
 	if (!chunk)
 		return FDTABLE_HOST;
 	return value_of(__atomic_load_n(&chunk->entry[fd % CHUNK], __ATOMIC_ACQUIRE));
@@ -40,6 +56,7 @@ int fdtable_get(int fd)
 
 int fdtable_reserve(int fd)
 {
+	struct fdtable *t = table();
 	struct chunk *chunk, *none = NULL;
 	unsigned int index, end;
 	long address;
@@ -47,18 +64,18 @@ int fdtable_reserve(int fd)
 	if ((unsigned int)fd >= FDTABLE_MAX)
 		return -EMFILE;
 	index = fd / CHUNK;
-	if (__atomic_load_n(&chunks[index], __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&t->chunks[index], __ATOMIC_ACQUIRE))
 		return 0;
 	address = host(SYS_mmap, 0, sizeof(*chunk), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(address))
 		return -EMFILE;
 	chunk = (struct chunk *)address;
-	if (!__atomic_compare_exchange_n(&chunks[index], &none, chunk, 0, __ATOMIC_ACQ_REL,
+	if (!__atomic_compare_exchange_n(&t->chunks[index], &none, chunk, 0, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		host(SYS_munmap, chunk, sizeof(*chunk));
-	end = __atomic_load_n(&chunk_end, __ATOMIC_RELAXED);
-	while (end < index + 1 && !__atomic_compare_exchange_n(&chunk_end, &end, index + 1, 0,
+	end = __atomic_load_n(&t->end, __ATOMIC_RELAXED);
+	while (end < index + 1 && !__atomic_compare_exchange_n(&t->end, &end, index + 1, 0,
 							       __ATOMIC_RELEASE, __ATOMIC_RELAXED))
 		;
 	return 0;
@@ -66,12 +83,9 @@ int fdtable_reserve(int fd)
 
 int fdtable_set(int fd, int value)
 {
-	struct chunk *chunk;
+	struct chunk *chunk = chunk_of(fd);
 	int entry = value == FDTABLE_PRIVATE ? ENTRY_PRIVATE : value + 1;
 
-	if ((unsigned int)fd >= FDTABLE_MAX)
-		return FDTABLE_HOST;
-	chunk = __atomic_load_n(&chunks[fd / CHUNK], __ATOMIC_ACQUIRE);
 	if (!chunk)
 		return FDTABLE_HOST;
 	return value_of(__atomic_exchange_n(&chunk->entry[fd % CHUNK], entry, __ATOMIC_ACQ_REL));
@@ -79,11 +93,8 @@ int fdtable_set(int fd, int value)
 
 static int *companion_of(int fd)
 {
-	struct chunk *chunk;
+	struct chunk *chunk = chunk_of(fd);
 
-	if ((unsigned int)fd >= FDTABLE_MAX)
-		return NULL;
-	chunk = __atomic_load_n(&chunks[fd / CHUNK], __ATOMIC_ACQUIRE);
 	return chunk ? &chunk->companion[fd % CHUNK] : NULL;
 }
 
@@ -103,12 +114,13 @@ int fdtable_set_companion(int fd, int value)
 
 int fdtable_next(int fd)
 {
-	unsigned int end = __atomic_load_n(&chunk_end, __ATOMIC_ACQUIRE);
+	struct fdtable *t = table();
+	unsigned int end = __atomic_load_n(&t->end, __ATOMIC_ACQUIRE);
 
 	if (fd < 0)
 		return -1;
 	for (unsigned int i = fd / CHUNK; i < end; i++) {
-		struct chunk *chunk = __atomic_load_n(&chunks[i], __ATOMIC_ACQUIRE);
+		struct chunk *chunk = __atomic_load_n(&t->chunks[i], __ATOMIC_ACQUIRE);
 
 		for (int k = i == (unsigned int)fd / CHUNK ? fd % CHUNK : 0; chunk && k < CHUNK;
 		     k++)
@@ -117,4 +129,55 @@ int fdtable_next(int fd)
 				return i * CHUNK + k;
 	}
 	return -1;
+}
+
+static void *map(unsigned long size)
+{
+	long address = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
+
+	return is_error(address) ? NULL : (void *)address;
+}
+
+struct fdtable *fdtable_copy(void)
+{
+	struct fdtable *from = table(), *copy = map(sizeof(*copy));
+	unsigned int end = __atomic_load_n(&from->end, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; copy && i < end; i++) {
+		struct chunk *chunk = __atomic_load_n(&from->chunks[i], __ATOMIC_ACQUIRE);
+
+		if (!chunk)
+			continue;
+		copy->chunks[i] = map(sizeof(*chunk));
+		if (!copy->chunks[i]) {
+			fdtable_free(copy);
+			return NULL;
+		}
+		memcpy(copy->chunks[i], chunk, sizeof(*chunk));
+		copy->end = i + 1;
+	}
+	return copy;
+}
+
+void fdtable_enter(struct fdtable *t)
+{
+	entered = t;
+}
+
+void fdtable_free(struct fdtable *t)
+{
+	for (unsigned int i = 0; t && i < t->end; i++)
+		if (t->chunks[i])
+			host(SYS_munmap, t->chunks[i], sizeof(struct chunk));
+	if (t)
+		host(SYS_munmap, t, sizeof(*t));
+}
+
+void fdtable_adopt(void)
+{
+	if (!entered)
+		return;
+	memcpy(&of_process, entered, sizeof(of_process));
+	entered = NULL;
 }

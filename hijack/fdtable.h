@@ -43,4 +43,15 @@ int fdtable_set_companion(int fd, int companion);
 /* The first number >= fd that is not FDTABLE_HOST or has a companion, or -1. */
 int fdtable_next(int fd);
 
+/*
+ * A table of its own for a child that shares its parent's memory: the calling thread uses
+ * the copy while it is entered; NULL leaves it.  adopt: in a fork of such a child the
+ * thread's copy becomes the process' table.  copy: NULL without memory.
+ */
+struct fdtable;
+struct fdtable *fdtable_copy(void);
+void fdtable_enter(struct fdtable *table);
+void fdtable_free(struct fdtable *table);
+void fdtable_adopt(void);
+
 #endif

@@ -97,12 +97,12 @@ long handle_readlink(struct call *call)
 	result = call_resolve(call, &scratch, &resolved);
 	if (result)
 		goto out;
-	if (!resolved.rump && cwd_outside && user_strlen(path, ROUTE_PATH_MAX) == 14 &&
+	if (!resolved.rump && cwd_outside() && user_strlen(path, ROUTE_PATH_MAX) == 14 &&
 	    is_proc_link(path, "cwd") && size > 0) {
 		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
 		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
 		if (result > 0)
-			result = show_path(cwd_outside, buffer, result - 1, to, size);
+			result = show_path(cwd_outside(), buffer, result - 1, to, size);
 		goto out;
 	}
 	if (!resolved.rump) {
@@ -146,12 +146,12 @@ long handle_chdir(struct call *call)
 		if (resolved.rump) {
 			result = rump_call(call, resolved.args);
 			if (!result)
-				cwd_outside = resolved.outside;
+				cwd_set(resolved.outside);
 		} else {
 			memcpy(call->args, resolved.args, sizeof(call->args));
 			result = host_call(call);
 			if (!result)
-				cwd_outside = NULL;
+				cwd_set(NULL);
 		}
 	}
 	scratch_free(&scratch);
@@ -170,7 +170,7 @@ long handle_fchdir(struct call *call)
 	if (!resolved.rump) {
 		result = host_call(call);
 		if (!result)
-			cwd_outside = NULL;
+			cwd_set(NULL);
 		return result;
 	}
 	result = rump_call(call, resolved.args);
@@ -178,9 +178,9 @@ long handle_fchdir(struct call *call)
 		/* only a blanket prefix makes the directory's own path matter */
 		buffer = config.blanket_count ? scratch_buffer(&scratch, 0) : NULL;
 		if (buffer && rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) > 0)
-			cwd_outside = outside_of(buffer);
+			cwd_set(outside_of(buffer));
 		else
-			cwd_outside = outside_of("/");
+			cwd_set(outside_of("/"));
 		scratch_free(&scratch);
 	}
 	return result;
@@ -190,7 +190,7 @@ long handle_getcwd(struct call *call)
 {
 	char *to = (char *)call->args[0];
 	unsigned long size = call->args[1];
-	const char *outside = cwd_outside;
+	const char *outside = cwd_outside();
 	struct scratch scratch = {NULL};
 	char *buffer;
 	long result, length;
@@ -263,41 +263,15 @@ long handle_mount(struct call *call)
 
 long handle_sync(struct call *call)
 {
-	if (boot_is_ready())
+	if (boot_in_use())
 		rump(call, SYS_sync);
 	return host_call(call);
 }
 
-/* One umask for both kernels; boot takes over the one that is set then. */
+/* One umask for both kernels; the first call of the kernel takes over what is set then. */
 long handle_umask(struct call *call)
 {
 	if (boot_is_ready())
 		rump(call, SYS_umask, call->args[0]);
 	return host_call(call);
-}
-
-/*
- * Programs in the rump kernel's file systems cannot be started yet: the host's
- * execve would not find them, or find another file.  Nor can a program start with its
- * working directory there: it would find itself in another one and write where it
- * should not, so that fails too.
- */
-long handle_execve(struct call *call)
-{
-	struct scratch scratch = {NULL};
-	struct resolved resolved;
-	long result = call_resolve(call, &scratch, &resolved);
-
-	if (!result) {
-		memcpy(call->args, resolved.args, sizeof(call->args));
-		if (resolved.rump || cwd_outside) {
-			result = resolved.rump ? -EACCES : -ENOTCONN;
-			if (log_is_on)
-				log_call(call, resolved.args, result);
-		} else {
-			result = host_call(call);
-		}
-	}
-	scratch_free(&scratch);
-	return result;
 }

@@ -11,17 +11,20 @@
  *			tables.
  * threads, CLONE_VM with a stack	A struct trap_start at the top of the new stack holds the
  *			registers; trap.S starts the child from there.
- * posix_spawn (CLONE_VM | CLONE_VFORK with a stack)	The same, and self.in_spawn tells the
- *			dispatcher that our tables are the parent's: the thread shares its
+ * posix_spawn (CLONE_VM | CLONE_VFORK with a stack)	The same, and self.spawned has the
+ *			child's own descriptors and rump process: the thread shares its
  *			thread-local storage with the child and is stopped meanwhile.  If
  *			our frame is on the signal stack, the child's own traps would run over
  *			it: then the parent leaves its frame and waits on a block of its own.
+ *
+ * children.c says what the children of a process with a kernel get.
  */
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 
 #include "boot.h"
+#include "children.h"
 #include "fork.h"
 #include "signals.h"
 #include "trap.h"
@@ -44,6 +47,7 @@ struct trap_vfork {
 	long args[6];
 	long nr;
 	struct clone_args clone_args;
+	bool is_spawned;
 	char stack[8192];
 };
 _Static_assert(sizeof(struct trap_regs) == 144, "trap.S");
@@ -56,7 +60,8 @@ void trap_vfork_done(struct trap_vfork *block) __attribute__((visibility("hidden
 /* On the application's stack, the parent after its child has gone on. */
 void trap_vfork_done(struct trap_vfork *block)
 {
-	self.in_spawn--;
+	if (block->is_spawned)
+		children_spawned();
 	host(SYS_munmap, block, sizeof(*block));
 }
 
@@ -104,21 +109,26 @@ static unsigned long prepare_child(unsigned long top, const struct trap_regs *re
 	return (unsigned long)start;
 }
 
-/* What the child does first.  Returns the result of the fork. */
-static long forked(long result)
+/* A fork whose child returns through a copy of our frame: clone, clone3 or fork. */
+static long fork_by(struct call *call, long nr, const long args[6])
 {
+	struct prefork prefork;
+	long result = children_prefork(call, &prefork);
+
 	if (result)
 		return result;
-	if (hijack_has_trap)
+	result = host6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+	if (!result && hijack_has_trap && !self.is_kernels)
 		trap_arm();
-	signals_forked();
-	boot_forked();
-	return 0;
+	children_forked(&prefork, result);
+	return result;
 }
 
-long fork_and_wait(void)
+long fork_and_wait(struct call *call)
 {
-	return forked(host(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0, 0));
+	const long args[6] = {CLONE_VFORK | SIGCHLD};
+
+	return fork_by(call, SYS_clone, args);
 }
 
 long fork_call(struct call *call, ucontext_t *frame)
@@ -126,13 +136,14 @@ long fork_call(struct call *call, ucontext_t *frame)
 	unsigned long flags, stack, tls;
 	struct clone_args big;
 	long args[6], result;
+	bool is_spawned;
 
 	memcpy(args, call->args, sizeof(args));
 	switch (call->nr) {
 	case SYS_fork:
-		return forked(host(SYS_fork));
+		return fork_by(call, SYS_fork, args);
 	case SYS_vfork:
-		return fork_and_wait();
+		return fork_and_wait(call);
 	case SYS_clone:
 		flags = args[0];
 		stack = args[1];
@@ -162,17 +173,22 @@ long fork_call(struct call *call, ucontext_t *frame)
 			args[1] = 0;
 		else
 			big.stack = big.stack_size = 0;
-		result = host6(call->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
+		result = fork_by(call, call->nr, args);
 		if (!result && stack)
 			call->regs->sp = stack;
-		return forked(result);
+		return result;
 	}
 	if (!stack)
 		return host_call(call); /* shares even the stack: nothing sane does */
 
-	if (flags & CLONE_VFORK) {
-		self.in_spawn++;
-	} else {
+	/* a child of such a child is seen as that one */
+	is_spawned = flags & CLONE_VFORK && !self.spawned;
+	if (is_spawned) {
+		result = children_spawn(call);
+		if (result)
+			return result;
+	}
+	if (!(flags & CLONE_VFORK)) {
 		patch_threads();
 		if (!self.inside)
 			hijack_has_threads = true;
@@ -193,9 +209,11 @@ long fork_call(struct call *call, ucontext_t *frame)
 		struct trap_vfork *block = (struct trap_vfork *)address;
 
 		if (is_error(address)) {
-			self.in_spawn--;
+			if (is_spawned)
+				children_spawned();
 			return -ENOMEM;
 		}
+		block->is_spawned = is_spawned;
 		block->start.regs = *call->regs;
 		block->nr = call->nr;
 		memcpy(block->args, args, sizeof(args));
@@ -206,8 +224,8 @@ long fork_call(struct call *call, ucontext_t *frame)
 		trap_vfork_on(block);
 	}
 	result = trap_clone(args, call->nr);
-	if (flags & CLONE_VFORK)
-		self.in_spawn--;
+	if (is_spawned)
+		children_spawned();
 	return result;
 }
 

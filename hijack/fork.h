@@ -11,7 +11,7 @@
 long fork_call(struct call *call, ucontext_t *frame);
 
 /* vfork() as a fork whose parent waits; from any door. */
-long fork_and_wait(void);
+long fork_and_wait(struct call *call);
 
 /*
  * sigaltstack; frame: that of a trap, whose handler may run on that very stack, or

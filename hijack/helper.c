@@ -141,6 +141,9 @@ static struct helper *take(struct call *call)
 {
 	struct helper *helper;
 
+	/* the thread would be the parent's */
+	if (self.spawned)
+		return NULL;
 	lock();
 	helper = idle;
 	if (helper)
@@ -155,6 +158,20 @@ static void give_back(struct helper *helper)
 	helper->next = idle;
 	idle = helper;
 	unlock();
+}
+
+/* Threads stay behind, and the parent's counters are not ours to wait on. */
+void helper_forked(void)
+{
+	unsigned int used = helpers_used;
+
+	for (unsigned int i = 0; i < used && i < sizeof(helpers) / sizeof(helpers[0]); i++)
+		if (helpers[i].host_event > 0)
+			private_close(helpers[i].host_event);
+	memset(helpers, 0, sizeof(helpers));
+	helpers_used = 0;
+	idle = NULL;
+	idle_lock = 0;
 }
 
 long helper_wait(struct call *call, struct pollfd *host_fds, unsigned int host_count,

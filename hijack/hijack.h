@@ -5,7 +5,7 @@
  *
  * Everything between a door and its way back runs in any state the application
  * may be in: in a signal handler, with locks held, on a small stack, before
- * main().  So: no libc calls but in boot.c, small frames, no locks.
+ * main().  So: no libc calls but behind boot.c, small frames, no locks.
  */
 #ifndef HIJACK_HIJACK_H
 #define HIJACK_HIJACK_H
@@ -26,6 +26,7 @@ enum hijack_door {
 
 struct trap_regs;
 struct scratch;
+struct spawned;
 
 /* One system call on its way. */
 struct call {
@@ -47,8 +48,8 @@ struct self {
 	int inside;
 	/* a host thread of the kernel's: never armed */
 	int is_kernels;
-	/* a child in memory shared with its parent (posix_spawn): our tables are the parent's */
-	int in_spawn;
+	/* a child in memory shared with its parent (posix_spawn), children.h; else NULL */
+	struct spawned *spawned;
 	/* the application's signal stack; size 0: none, or one that disarms itself */
 	unsigned long stack_base, stack_size;
 	/* which of SIGNALS_KEPT the application believes to have blocked */

@@ -6,14 +6,19 @@
  * to the host.  Order:
  *	configuration	everything below depends on it
  *	directory	the one that relative host paths mean, before main() changes it
+ *	server		RUMP_SERVER, likewise
  *	signals		faults on the application's pointers become EFAULT
- *	trap		last: from here on every system call is looked at
+ *	trap		from here on every system call is looked at
+ *	exec		what the program before left: descriptors, a connection
  */
 #include "boot.h"
+#include "children.h"
 #include "dispatch.h"
+#include "exec.h"
 #include "log.h"
 #include "signals.h"
 #include "trap.h"
+#include "url.h"
 
 struct hijack_config config;
 bool hijack_is_active;
@@ -32,35 +37,47 @@ static const char *variable(const char *name)
 	return NULL;
 }
 
-static const char *kernel_name(enum hijack_kernel kernel)
+/* RUMP_SERVER is kept: the program may change its environment. 0 or -EINVAL. */
+static int remember_server(struct config_error *error)
 {
-	switch (kernel) {
-	case HIJACK_KERNEL_SPAWN:
-		return "kernel=spawn";
-	case HIJACK_KERNEL_FAMILY:
-		return "kernel=family";
-	default:
-		return "kernel=server (RUMP_SERVER)";
+	const char *text = variable("RUMP_SERVER");
+	struct rump_url url;
+
+	if (!text || config.kernel_is_set) {
+		if (config.kernel != HIJACK_KERNEL_SERVER || !config.kernel_is_set)
+			return 0;
+		if (!text)
+			return config_error_set(error, "kernel=server: RUMP_SERVER is not set",
+						NULL);
 	}
+	if (rump_url_parse(text, &url, error)) {
+		config_error_prefix(error, "RUMP_SERVER: ", NULL);
+		return -EINVAL;
+	}
+	if (strlen(text) >= BOOT_SERVER_MAX)
+		return config_error_set(error, "RUMP_SERVER is too long", NULL);
+	put_text(boot_server, text);
+	return 0;
 }
 
 __attribute__((constructor)) static void start(void)
 {
 	struct config_error error;
-	enum hijack_kernel kernel;
 
 	if (hijack_config_parse(variable("RUMPHIJACK"), &config, &error)) {
 		complain("RUMPHIJACK: ", error.text, NULL);
 		goto refuse;
 	}
-	if (!hijack_config_is_active(&config))
+	if (!hijack_config_is_active(&config)) {
+		exec_start(false);
 		return;
-	kernel = config.kernel;
-	if (!config.kernel_is_set && variable("RUMP_SERVER"))
-		kernel = HIJACK_KERNEL_SERVER;
-	if (kernel != HIJACK_KERNEL_LOCAL) {
-		complain(kernel_name(kernel), " is not supported by this version: kernel=local is",
-			 NULL);
+	}
+	if (remember_server(&error)) {
+		complain(error.text, NULL);
+		goto refuse;
+	}
+	if (config.kernel == HIJACK_KERNEL_FAMILY) {
+		complain("kernel=family is not supported by this version: kernel=local is", NULL);
 		goto refuse;
 	}
 	if (config.boot_count)
@@ -79,8 +96,11 @@ __attribute__((constructor)) static void start(void)
 				"is fine)",
 				NULL);
 	}
+	exec_start(true);
+	children_start();
 	return;
 refuse:
+	exec_start(false);
 	if (config.is_strict)
 		host(SYS_exit_group, 2);
 }

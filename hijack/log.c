@@ -68,6 +68,26 @@ static char *put_path(char *to, const char *path)
 	return to;
 }
 
+void log_prepare(void)
+{
+	if (log_is_on)
+		open_log();
+}
+
+void log_kernel(const char *which, const char *detail)
+{
+	char line[1024], *p = line;
+	int fd = log_is_on ? open_log() : -1;
+
+	if (fd < 0)
+		return;
+	p = put_text(put_text(put_decimal(p, host(SYS_getpid)), " kernel: "), which);
+	for (; detail && *detail && p < line + sizeof(line) - 2; detail++)
+		*p++ = *detail;
+	*p++ = '\n';
+	host(SYS_write, fd, line, p - line);
+}
+
 void log_call(struct call *call, const long args[6], long result)
 {
 	const struct row *row = row_of(call->nr);

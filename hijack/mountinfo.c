@@ -146,7 +146,7 @@ long mountinfo_open(struct call *call)
 	long memory, fd;
 	int flags;
 
-	if (!boot_is_ready() || !config.path_count)
+	if (!boot_in_use() || !config.path_count)
 		return -ENODATA;
 	if (call->nr == SYS_open) {
 		path = (const char *)call->args[0];

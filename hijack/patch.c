@@ -147,7 +147,7 @@ void patch_consider(unsigned long ip, unsigned long nr)
 {
 	unsigned int at = (ip >> 1) * 2654435761u % SITES;
 
-	if (is_stopped || self.in_spawn)
+	if (is_stopped || self.spawned)
 		return;
 	if (__atomic_load_n(&sites[at].ip, __ATOMIC_RELAXED) != ip) {
 		sites[at].hits = 0;

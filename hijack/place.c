@@ -54,9 +54,10 @@ static bool find_by_number(const char *path, char *buffer, struct place *ret)
  * An image that is mounted on the root need not have a /proc: a procfs that is mounted
  * nowhere tells the same.
  */
+static int proc = -1;
+
 int rump_proc(struct call *call)
 {
-	static int proc = -1;
 	int fd = __atomic_load_n(&proc, __ATOMIC_ACQUIRE), none = -1, context;
 
 	if (fd != -1)
@@ -71,11 +72,19 @@ int rump_proc(struct call *call)
 		}
 		rump(call, SYS_close, context);
 	}
+	/* it ends with such a child, whose parent goes on with our variables */
+	if (self.spawned)
+		return fd;
 	if (__atomic_compare_exchange_n(&proc, &none, fd, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return fd;
 	if (fd != AT_FDCWD)
 		rump(call, SYS_close, fd);
 	return none;
+}
+
+void rump_proc_forget(void)
+{
+	__atomic_store_n(&proc, -1, __ATOMIC_RELEASE);
 }
 
 char *rump_proc_path(char *to, int proc, const char *rest)
@@ -125,7 +134,7 @@ static int find_relative(struct call *call, int fd, struct scratch *scratch, int
 	if (directory_path(call, place->side, fd, other))
 		return 0;
 	if (place->side == ROUTE_RUMP)
-		outside = fd == AT_FDCWD && cwd_outside ? cwd_outside : outside_of(other);
+		outside = fd == AT_FDCWD && cwd_outside() ? cwd_outside() : outside_of(other);
 	error = route_join(outside, other, place->path, joined);
 	if (error)
 		return error;
@@ -175,14 +184,14 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 	}
 
 	if (dirfd == AT_FDCWD)
-		rump_fd = cwd_outside ? AT_FDCWD : FDTABLE_HOST;
+		rump_fd = cwd_outside() ? AT_FDCWD : FDTABLE_HOST;
 	else
 		rump_fd = fdtable_get(dirfd);
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
 	if (rump_fd >= 0 || rump_fd == AT_FDCWD) {
 		*ret = (struct place){ROUTE_RUMP, rump_fd, path,
-				      dirfd == AT_FDCWD ? cwd_outside : outside_of("/")};
+				      dirfd == AT_FDCWD ? cwd_outside() : outside_of("/")};
 		if (!length || !route_has_dotdot(path))
 			return 0;
 		return find_relative(call, rump_fd, scratch, n, ret);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "fdtable.h"
 #include "placeholder.h"
@@ -44,6 +45,19 @@ out:
 	fdtable_set(moved, FDTABLE_PRIVATE);
 	host(SYS_close, fd);
 	return moved;
+}
+
+void private_keep(int fd)
+{
+	host(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
+	if (!fdtable_reserve(fd))
+		fdtable_set(fd, FDTABLE_PRIVATE);
+}
+
+void private_close(int fd)
+{
+	fdtable_set(fd, FDTABLE_HOST);
+	host(SYS_close, fd);
 }
 
 /* An O_PATH descriptor of a socket inode that nobody can name any more. */
@@ -88,6 +102,23 @@ static int base(void)
 		fd = none;
 	}
 	return fd;
+}
+
+void placeholder_prepare(void)
+{
+	base();
+}
+
+bool placeholder_is(int fd)
+{
+	struct stat st;
+	long flags = host(SYS_fcntl, fd, F_GETFL);
+
+	if (is_error(flags) || !(flags & O_PATH) || host(SYS_fstat, fd, &st))
+		return false;
+	/* what make_base() makes: a nameless socket, or /dev/null where it cannot */
+	return st.st_mode == S_IFSOCK ? !st.st_nlink
+				      : S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 int placeholder_make(bool is_cloexec)

@@ -19,6 +19,15 @@ int placeholder_make(bool is_cloexec);
  * hides it.  Returns the new number; the old one if there is no room elsewhere.
  */
 int private_fd(int fd);
+/* Hides it where it is, close-on-exec: one that an exec left. */
+void private_keep(int fd);
+/* The end of a private descriptor. */
+void private_close(int fd);
+
+/* Whether fd, which this process did not make, is a placeholder. */
+bool placeholder_is(int fd);
+/* Sees to it that placeholder_make() needs no new descriptor of ours. */
+void placeholder_prepare(void);
 
 /*
  * For librumpuser, whose own threads call the host where we do not see it: a descriptor

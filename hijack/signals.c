@@ -26,6 +26,8 @@
 
 #include "boot.h"
 #include "dispatch.h"
+#include "local.h"
+#include "proxy.h"
 #include "signals.h"
 #include "trap.h"
 
@@ -131,7 +133,7 @@ static void run_handler(int signal, siginfo_t *info, void *context, bool set_mas
 	action.handler(signal, info, context);
 }
 
-static void defer(int signal, siginfo_t *info)
+void signals_defer(int signal, siginfo_t *info)
 {
 	for (int i = 0; i < KEPT; i++) {
 		if (kept[i].signal && kept[i].signal != signal)
@@ -152,7 +154,7 @@ static void signal_entry(int signal, siginfo_t *info, void *context)
 						    signal == SIGTRAP || is_fault(signal));
 
 	if (self.inside && !is_synchronous) {
-		defer(signal, info);
+		signals_defer(signal, info);
 		return;
 	}
 	run_handler(signal, info, context, false);
@@ -173,12 +175,12 @@ static void die_of(int signal, siginfo_t *info)
 static void fatal_entry(int signal, siginfo_t *info, void *context)
 {
 	(void)context;
-	if (self.inside && !(self.deferred & SIGNAL_BIT(signal)) && !boot_has_ended()) {
-		defer(signal, info);
+	if (self.inside && !(self.deferred & SIGNAL_BIT(signal)) && !local_has_ended()) {
+		signals_defer(signal, info);
 		return;
 	}
 	if (!self.inside)
-		boot_shutdown();
+		proxy_leave();
 	die_of(signal, info);
 }
 
@@ -191,7 +193,7 @@ static void fault_chain(int signal, siginfo_t *info, void *context)
 	if (is_function(action.handler) &&
 	    !(info->si_code > 0 && self.shown_mask & SIGNAL_BIT(signal))) {
 		if (self.inside && info->si_code <= 0) {
-			defer(signal, info);
+			signals_defer(signal, info);
 			return;
 		}
 		old = self.selector;
@@ -209,7 +211,7 @@ static void fault_chain(int signal, siginfo_t *info, void *context)
 		host_sigaction(signal, &action, NULL);
 		return;
 	}
-	boot_shutdown();
+	proxy_leave();
 	die_of(signal, info);
 }
 
@@ -221,11 +223,13 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 		__atomic_load_n(&kernel_handlers[signal == SIGBUS], __ATOMIC_ACQUIRE);
 	unsigned char old;
 
+	if (proxy_freezes(signal, info))
+		return;
 	if (pc && info->si_code > 0) {
 		uc->uc_mcontext.gregs[REG_RIP] = pc;
 		return;
 	}
-	if (!kernels || self.in_spawn) {
+	if (!kernels || self.spawned) {
 		fault_chain(signal, info, context);
 		return;
 	}
@@ -302,11 +306,28 @@ static struct kernel_sigaction disguise(int signal, const struct kernel_sigactio
 		ours.handler = signal_entry;
 		ours.flags |= SA_SIGINFO;
 	} else if (action->handler == (void *)SIG_DFL && is_fatal_default(signal) &&
-		   boot_is_ready()) {
+		   boot_is_here()) {
 		ours.handler = fatal_entry;
 		ours.flags |= SA_SIGINFO;
 	}
 	return ours;
+}
+
+/* A child in shared memory sets the host's actions back; the table is its parent's. */
+static long spawned_sigaction(struct call *call, long signal, const struct kernel_sigaction *new)
+{
+	struct kernel_sigaction old;
+	long result = host_sigaction(signal, NULL, &old);
+
+	if (result)
+		return result;
+	if (table[signal].is_known && (old.handler == signal_entry || old.handler == fatal_entry))
+		old = table[signal].action;
+	if (new && !is_function(new->handler))
+		result = host_sigaction(signal, new, NULL);
+	if (!result && call->args[2] && user_copy((void *)call->args[2], &old, sizeof(old)))
+		result = -EFAULT;
+	return result;
 }
 
 long handle_sigaction(struct call *call)
@@ -321,6 +342,8 @@ long handle_sigaction(struct call *call)
 		return host_call(call);
 	if (call->args[1] && user_copy(&new, (const void *)call->args[1], sizeof(new)))
 		return -EFAULT;
+	if (self.spawned && !is_ours)
+		return spawned_sigaction(call, signal, call->args[1] ? &new : NULL);
 	lock_table(&mask);
 	learn(signal);
 	old = table[signal].action;
@@ -453,8 +476,18 @@ void signals_booted(void)
 	unlock_table(&mask);
 }
 
+/* The kernel is the parent's: what it had the signals caught for is not ours. */
 void signals_forked(void)
 {
+	struct kernel_sigaction action;
+
 	table_lock = 0;
 	self.deferred = 0;
+	for (unsigned int i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++) {
+		int signal = fatal_signals[i];
+
+		if (table[signal].is_known && table[signal].action.handler == (void *)SIG_DFL &&
+		    !host_sigaction(signal, NULL, &action) && action.handler == fatal_entry)
+			host_sigaction(signal, &table[signal].action, NULL);
+	}
 }

@@ -26,6 +26,8 @@ void signals_start(void);
 void signals_booted(void);
 /* rt_sigaction by the kernel's host side. */
 long signals_inside_sigaction(struct call *call);
+/* Notes a signal for the way out of the kernel, and makes the kernel's call return. */
+void signals_defer(int signal, siginfo_t *info);
 /* On the way out of the kernel: signals that came meanwhile are raised again. */
 void signals_deliver(void);
 /* In the child of a fork. */

@@ -214,7 +214,9 @@ EXPORT void sync(void)
 /* In memory shared with the parent the child's descriptors would be the parent's. */
 EXPORT pid_t vfork(void)
 {
-	return finish(fork_and_wait());
+	struct call call = {.nr = SYS_vfork};
+
+	return finish(fork_and_wait(&call));
 }
 
 EXPORT void _exit(int status)

@@ -204,3 +204,14 @@ unsigned long user_fault_fixup(unsigned long pc)
 		return (unsigned long)user_fault;
 	return 0;
 }
+
+/*
+ * For librumpclient, which reads and writes the application's memory too: 0 or -EFAULT.
+ * Async-signal-safe.  It refers to this as a weak symbol: without the preload there is none.
+ */
+__attribute__((visibility("default"))) int rumphijack_copy(void *to, const void *from, size_t n);
+
+int rumphijack_copy(void *to, const void *from, size_t n)
+{
+	return user_copy(to, from, n);
+}

@@ -17,6 +17,9 @@
 long wait_poll(struct call *call, struct pollfd *fds, unsigned int count, unsigned long until,
 	       const unsigned long *mask);
 
+/* In the child of a fork. */
+void helper_forked(void);
+
 unsigned long wait_now(void);
 /* The deadline of a timeout; -EINVAL. */
 int wait_deadline(const struct timespec *timeout, unsigned long *ret_until);

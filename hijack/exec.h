@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * exec.h - a new program in the process keeps the rump process, as it keeps the host's
+ */
+#ifndef HIJACK_EXEC_H
+#define HIJACK_EXEC_H
+
+#include "hijack.h"
+
+/* The call itself, whose path is on the host; control: the rump process' connection. */
+struct exec {
+	struct call *call;
+	char **envp;	    /* with what the new program has to know, in `memory` */
+	long memory;	    /* or 0: nothing is to be known, envp is the program's */
+	unsigned long size; /* of memory */
+	int control;	    /* -1: there is none */
+};
+
+/* 0 or -errno. */
+int exec_prepare(struct call *call, int envp_at, struct exec *ret_exec);
+void exec_release(struct exec *exec);
+/* The host's exec, for as long as it lasts with our descriptors open over it. */
+long exec_now(struct exec *exec);
+
+/*
+ * In the constructor: takes what exec_prepare() left out of the environment.  is_wanted:
+ * this program uses a kernel; if not, the connection ends.
+ */
+void exec_start(bool is_wanted);
+
+/* execve or execveat of a file of the host. */
+long exec_host_file(struct call *call);
+/* Of one of either side; depth: how many scripts have led to it. */
+long exec_by_path(struct call *call, int depth);
+/* Of one in the rump kernel, named by what call_resolve() gave. */
+struct resolved;
+long exec_rump_file(struct call *call, const struct resolved *resolved, int depth);
+
+#endif

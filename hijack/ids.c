@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ids.c - users and groups of the process, on both sides.
+ *
+ * The host decides whether the program may change them; then the rump process follows,
+ * so that what a program gives up it gives up there too.  The user whose process has the
+ * kernel is root in it, so his numbers are 0 there.
+ *
+ * These calls change the calling thread alone, in both kernels; libc makes all threads do
+ * them.
+ */
+#include "boot.h"
+#include "dispatch.h"
+
+#define GROUPS_MAX 1024
+
+static long inside_id(long id, unsigned int owners)
+{
+	return (unsigned int)id == owners ? 0 : id;
+}
+
+static void set_groups(struct call *call)
+{
+	unsigned int groups[GROUPS_MAX], count = call->args[0];
+
+	if (count > GROUPS_MAX ||
+	    user_copy(groups, (const void *)call->args[1], count * sizeof(*groups)))
+		return;
+	for (unsigned int i = 0; i < count; i++)
+		groups[i] = inside_id(groups[i], boot_owner.gid);
+	rump(call, SYS_setgroups, count, groups);
+}
+
+long handle_setid(struct call *call)
+{
+	bool is_gid = call->nr == SYS_setgid || call->nr == SYS_setregid ||
+		      call->nr == SYS_setresgid || call->nr == SYS_setfsgid;
+	unsigned int owners;
+	long result;
+
+	if (!boot_in_use())
+		return host_call(call);
+	/* a connection that an exec left is taken up while we are who we were */
+	boot_ensure(call);
+	result = host_call(call);
+	if (is_error(result))
+		return result;
+	owners = is_gid ? boot_owner.gid : boot_owner.uid;
+	if (call->nr == SYS_setgroups)
+		set_groups(call);
+	else
+		rump(call, call->nr, inside_id(call->args[0], owners),
+		     inside_id(call->args[1], owners), inside_id(call->args[2], owners));
+	return result;
+}

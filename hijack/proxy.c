@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * proxy.c - a process that stays as the kernel of others; see proxy.h
+ *
+ * The program is over: by exec, then a child runs the next one and its end is passed on,
+ * or by exit.  So none of its threads may go on, its descriptors have to be closed (who
+ * reads the other end of a pipe waits for that), and signals are for the child.
+ *
+ * What differs from an exec for those who look closely: the program has another process
+ * id, its parent is this process, and children of the old program are this process'.
+ */
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "boot.h"
+#include "children.h"
+#include "dispatch.h"
+#include "exec.h"
+#include "fdtable.h"
+#include "launch.h"
+#include "local.h"
+#include "proxy.h"
+#include "signals.h"
+#include "trap.h"
+
+#define SA_RESTORER_FLAG 0x04000000UL
+#define THREADS_MAX 8192
+#define FREEZE_NS 2000000000L /* for threads that do not answer */
+
+/* ---- threads ---- */
+
+static int freezer;	  /* who freezes the others, 0: nobody */
+static unsigned int said; /* a futex: how many have taken the signal */
+
+bool proxy_freezes(int signal, siginfo_t *info)
+{
+	static int never;
+	int by = __atomic_load_n(&freezer, __ATOMIC_ACQUIRE);
+
+	if (!by || signal != SIGSEGV || info->si_code != SI_TKILL)
+		return false;
+	if (!self.is_kernels && self.inside)
+		signals_defer(signal, info);
+	__atomic_add_fetch(&said, 1, __ATOMIC_RELEASE);
+	host(SYS_futex, &said, FUTEX_WAKE_PRIVATE, 1);
+	if (self.is_kernels || self.inside || by == host(SYS_gettid))
+		return true;
+	for (;;)
+		host(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, NULL);
+}
+
+/* Whether it is one of the kernel's, as far as its name tells. */
+static bool is_kernels(int tid)
+{
+	char path[64], name[16];
+	long fd, length;
+
+	put_text(put_decimal(put_text(path, "/proc/self/task/"), tid), "/comm");
+	fd = host(SYS_open, path, O_RDONLY | O_CLOEXEC);
+	if (is_error(fd))
+		return true; /* it has ended */
+	length = host(SYS_read, fd, name, sizeof(name));
+	host(SYS_close, fd);
+	return length > 5 && (!memcmp(name, "rump-", 5) || !memcmp(name, "rump/", 5));
+}
+
+static bool is_in(const int *tids, unsigned int count, int tid)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (tids[i] == tid)
+			return true;
+	return false;
+}
+
+struct entry {
+	unsigned long inode, offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+/* Signals the threads that are not in the list yet; how many there were. */
+static unsigned int signal_new(int *tids, unsigned int *count)
+{
+	long fd = host(SYS_open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), length;
+	char buffer[2048] __attribute__((aligned(8)));
+	unsigned int found = 0;
+
+	if (is_error(fd))
+		return 0;
+	while ((length = host(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
+		struct entry *entry;
+
+		for (long at = 0; at < length; at += entry->length) {
+			const char *name;
+			int tid;
+
+			entry = (struct entry *)(buffer + at);
+			name = entry->name;
+			tid = get_decimal(&name);
+			if (tid <= 0 || tid == freezer || is_in(tids, *count, tid) ||
+			    *count == THREADS_MAX)
+				continue;
+			tids[(*count)++] = tid;
+			if (is_kernels(tid) ||
+			    host(SYS_tgkill, host(SYS_getpid), tid, SIGSEGV))
+				continue;
+			found++;
+		}
+	}
+	host(SYS_close, fd);
+	return found;
+}
+
+static void freeze_threads(void)
+{
+	struct timespec timeout = {FREEZE_NS / 1000000000, FREEZE_NS % 1000000000};
+	unsigned int count = 0, asked = 0, more, now;
+	long memory = host(SYS_mmap, 0, THREADS_MAX * sizeof(int), PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (is_error(memory))
+		return;
+	__atomic_store_n(&freezer, host(SYS_gettid), __ATOMIC_RELEASE);
+	/* one that was on its way may have made another */
+	while ((more = signal_new((int *)memory, &count))) {
+		asked += more;
+		while ((now = __atomic_load_n(&said, __ATOMIC_ACQUIRE)) < asked)
+			if (host(SYS_futex, &said, FUTEX_WAIT_PRIVATE, now, &timeout) ==
+			    -ETIMEDOUT)
+				break;
+	}
+	host(SYS_munmap, memory, THREADS_MAX * sizeof(int));
+}
+
+/* ---- descriptors ---- */
+
+static void close_rump(struct call *call)
+{
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
+		int companion = fdtable_set_companion(fd, -1), value = fdtable_get(fd);
+
+		if (companion >= 0)
+			rump(call, SYS_close, companion);
+		if (value < 0)
+			continue;
+		fdtable_set(fd, FDTABLE_HOST);
+		rump(call, SYS_close, value);
+	}
+	/* or it would keep a file system in use */
+	rump(call, SYS_chdir, "/");
+	cwd_set(NULL);
+}
+
+static void close_host(void)
+{
+	unsigned int first = 0;
+	long null;
+
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
+		if (fdtable_get(fd) != FDTABLE_PRIVATE)
+			continue;
+		if ((unsigned int)fd > first)
+			host(SYS_close_range, first, fd - 1, 0);
+		first = fd + 1;
+	}
+	host(SYS_close_range, first, ~0U, 0);
+	/* nobody shall get these numbers and be written to */
+	null = host(SYS_open, "/dev/null", O_RDWR);
+	while (!is_error(null) && null < 2)
+		null = host(SYS_dup, null);
+	host(SYS_chdir, "/");
+}
+
+/* ---- signals ---- */
+
+static int child;	   /* who runs the program now; 0: nobody */
+static int told_to_end;	   /* a signal that came while only others were waited for */
+
+static bool is_from_terminal(int signal, const siginfo_t *info)
+{
+	/* the child has had it too: it is in the same process group */
+	return info->si_code == SI_KERNEL &&
+	       (signal == SIGINT || signal == SIGQUIT || signal == SIGWINCH);
+}
+
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (!child) {
+		told_to_end = signal;
+		return;
+	}
+	if (is_from_terminal(signal, info))
+		return;
+	if (info->si_code != SI_QUEUE ||
+	    is_error(host(SYS_rt_sigqueueinfo, child, signal, info)))
+		host(SYS_kill, child, signal);
+}
+
+/* What ends a process by default, and what a program may want to know of. */
+static void take_signals(bool has_child)
+{
+	struct kernel_sigaction ours = {pass_on, SA_SIGINFO | SA_RESTORER_FLAG, trap_restorer, 0};
+	struct kernel_sigaction none = {(void *)SIG_DFL, SA_RESTORER_FLAG, trap_restorer, 0};
+	struct kernel_sigaction old;
+
+	for (int signal = 1; signal <= 64; signal++) {
+		bool is_default;
+
+		if (SIGNAL_BIT(signal) & SIGNALS_KEPT || signal == SIGKILL || signal == SIGSTOP ||
+		    host(SYS_rt_sigaction, signal, NULL, &old, 8))
+			continue;
+		/* stopping and its end are for all of the process group */
+		is_default = signal == SIGCHLD || signal == SIGTSTP || signal == SIGTTIN ||
+			     signal == SIGTTOU || signal == SIGURG ||
+			     (!has_child && (signal == SIGCONT || signal == SIGWINCH));
+		if (old.handler == (void *)SIG_IGN && signal != SIGCHLD)
+			continue; /* ignored by the program then as well */
+		host(SYS_rt_sigaction, signal, is_default ? &none : &ours, NULL, 8);
+	}
+}
+
+/* ---- staying ---- */
+
+static void become_proxy(struct call *call)
+{
+	freeze_threads();
+	take_signals(child);
+	close_rump(call);
+	close_host();
+}
+
+static void wait_on_stack(void *unused)
+{
+	(void)unused;
+	while (!told_to_end && local_clients() && local_wait() != -ENOSYS)
+		;
+}
+
+static void say_who_waits(unsigned int count)
+{
+	char pid[24], number[24];
+
+	put_decimal(pid, host(SYS_getpid));
+	put_decimal(number, count);
+	complain("rump kernel: process ", pid, " waits for ", number,
+		 count == 1 ? " process that uses its kernel"
+			    : " processes that use its kernel",
+		 NULL);
+}
+
+/* All signals are let in here only: nobody else is to see one. */
+static void wait_for_clients(void)
+{
+	unsigned long none = 0, all = ~SIGNALS_KEPT;
+
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+	boot_run(NULL, CALL_STACK, true, wait_on_stack, NULL);
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+}
+
+void proxy_leave(void)
+{
+	struct call call = {.nr = SYS_exit_group};
+	unsigned long all = ~SIGNALS_KEPT, old;
+	unsigned int clients;
+
+	if (!boot_is_here() || local_has_ended())
+		return;
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+	clients = local_clients();
+	if (clients) {
+		say_who_waits(clients);
+		become_proxy(&call);
+		wait_for_clients();
+	}
+	local_shutdown();
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
+}
+
+/* As the program ended, so do we; its core is the only one. */
+static __attribute__((noreturn)) void end_as(int status)
+{
+	struct kernel_sigaction none = {(void *)SIG_DFL, SA_RESTORER_FLAG, trap_restorer, 0};
+	struct rlimit no_core = {0, 0};
+	int signal = WTERMSIG(status);
+	unsigned long mask = WIFSIGNALED(status) ? ~SIGNAL_BIT(signal) : 0;
+
+	if (WIFSIGNALED(status)) {
+		host(SYS_prlimit64, 0, RLIMIT_CORE, &no_core, NULL);
+		host(SYS_rt_sigaction, signal, &none, NULL, 8);
+		host(SYS_tgkill, host(SYS_getpid), host(SYS_gettid), signal);
+		host(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8);
+	}
+	for (;;)
+		host(SYS_exit_group, WIFSIGNALED(status) ? 128 + signal : WEXITSTATUS(status));
+}
+
+static __attribute__((noreturn)) void stay(struct call *call, int pid)
+{
+	unsigned long none = 0, all = ~SIGNALS_KEPT;
+	unsigned int clients;
+	int status = 0;
+
+	child = pid;
+	become_proxy(call);
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
+	/* children that the old program left are reaped as well */
+	for (;;) {
+		long ended = host(SYS_wait4, -1, &status, __WALL, NULL);
+
+		if (ended == pid)
+			break;
+		if (is_error(ended) && ended != -EINTR)
+			break;
+	}
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	child = 0;
+	clients = local_clients();
+	if (clients)
+		wait_for_clients();
+	local_shutdown();
+	end_as(status);
+}
+
+/* ---- exec ---- */
+
+struct program {
+	struct exec *exec;
+	unsigned long mask;
+	long error;
+};
+
+static int run_program(void *argument)
+{
+	struct program *program = argument;
+
+	launch_signals(&program->mask);
+	program->error = exec_now(program->exec);
+	return 127;
+}
+
+long proxy_exec(struct call *call, int envp_at)
+{
+	unsigned long all = ~SIGNALS_KEPT;
+	struct program program = {.error = 0};
+	struct exec exec;
+	long result, pid = -1;
+
+	/* the new program gets a copy of our rump process */
+	result = children_spawn(call);
+	if (result)
+		return result;
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, &program.mask, 8);
+	result = exec_prepare(call, envp_at, &exec);
+	if (!result) {
+		program.exec = &exec;
+		pid = launch(run_program, &program, 0);
+		exec_release(&exec);
+		result = pid < 0 ? pid : program.error;
+	}
+	children_spawned();
+	if (result) {
+		if (pid > 0)
+			host(SYS_wait4, pid, NULL, __WALL, NULL);
+		host(SYS_rt_sigprocmask, SIG_SETMASK, &program.mask, NULL, 8);
+		return result;
+	}
+	stay(call, pid);
+}

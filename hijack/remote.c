@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* remote.c - a kernel in another process; see remote.h */
+#include <dlfcn.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+#include "boot.h"
+#include "dispatch.h"
+#include "fdtable.h"
+#include "log.h"
+#include "remote.h"
+
+#define LIBRARY "librumpclient.so.0"
+
+struct remote remote;
+
+static const struct {
+	const char *name;
+	void **at;
+} names[] = {
+	{"rumpclient_init_url", (void **)&remote.init_url},
+	{"rumpclient_init_socket", (void **)&remote.init_socket},
+	{"rumpclient_error", (void **)&remote.error},
+	{"rumpclient_syscall", (void **)&remote.syscall},
+	{"rumpclient_interrupt", (void **)&remote.interrupt},
+	{"rumpclient_prefork", (void **)&remote.prefork},
+	{"rumpclient_fork_init", (void **)&remote.fork_init},
+	{"rumpclient_fork_cancel", (void **)&remote.fork_cancel},
+	{"rumpclient_fork_enter", (void **)&remote.fork_enter},
+	{"rumpclient_fork_socket", (void **)&remote.fork_socket},
+	{"rumpclient_fork_of_socket", (void **)&remote.fork_of_socket},
+	{"rumpclient_exec_done", (void **)&remote.exec_done},
+	{"rumpclient_generation", (void **)&remote.generation},
+	{"rumpclient_export", (void **)&remote.export},
+	{"rumpclient_import", (void **)&remote.import},
+};
+
+/* The connection that the descriptors in fdtable belong to. */
+static unsigned int generation;
+static int generation_lock;
+static bool has_complained;
+
+int remote_load(void)
+{
+	static bool is_loaded;
+	void *library;
+
+	if (__atomic_load_n(&is_loaded, __ATOMIC_ACQUIRE))
+		return 0;
+	library = boot_library(LIBRARY);
+	if (!library)
+		return -ENOSYS;
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		*names[i].at = dlsym(library, names[i].name);
+		if (*names[i].at)
+			continue;
+		complain(LIBRARY " is of another version: it has no ", names[i].name, NULL);
+		return -ENOSYS;
+	}
+	__atomic_store_n(&is_loaded, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* A server that is not there is told once: each call tries again. */
+static int failed(const char *what)
+{
+	if (!has_complained)
+		complain(what, remote.error(), NULL);
+	has_complained = true;
+	return -ENOTCONN;
+}
+
+static void connected(void)
+{
+	struct ucred owner;
+	unsigned int size = sizeof(owner);
+
+	/* of a server on another machine nothing is known: who is root there is not us */
+	if (!host(SYS_getsockopt, remote.fork_socket(NULL), SOL_SOCKET, SO_PEERCRED, &owner, &size))
+		boot_owner = (struct boot_owner){owner.uid, owner.gid};
+	else
+		boot_owner = (struct boot_owner){~0U, ~0U};
+	has_complained = false;
+	boot_syscall = remote.syscall;
+	boot_place = PLACE_ELSEWHERE;
+	generation = remote.generation();
+	boot_syscall(SYS_umask, boot_umask(), 0, 0, 0, 0, 0);
+}
+
+int remote_connect(void)
+{
+	int error = remote_load();
+
+	if (error)
+		return error;
+	if (remote.init_url(boot_server, NULL))
+		return failed("no rump kernel: ");
+	connected();
+	log_kernel("in the server ", boot_server);
+	return 0;
+}
+
+int remote_connect_url(const char *url, const uint8_t *secret)
+{
+	int error = remote_load();
+
+	if (error)
+		return error;
+	if (remote.init_url(url, secret))
+		return errno == ECONNREFUSED ? -ECONNREFUSED : failed("no rump kernel: ");
+	connected();
+	log_kernel("in the process that serves ", url);
+	return 0;
+}
+
+int remote_adopt(int fd)
+{
+	int error = remote_load();
+
+	if (error)
+		return error;
+	if (remote.init_socket(fd)) {
+		/* without an address there is no second try */
+		failed("the rump kernel of the parent process: ");
+		return -ENXIO;
+	}
+	connected();
+	log_kernel("the one of the parent process", NULL);
+	return 0;
+}
+
+void remote_interrupt(int tid)
+{
+	remote.interrupt(tid);
+}
+
+/* Everything that was known of the old rump process. */
+static void forget_all(struct call *call)
+{
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
+		if (fdtable_get(fd) >= 0)
+			fdtable_set(fd, FDTABLE_HOST);
+		fdtable_set_companion(fd, -1);
+	}
+	rump_proc_forget();
+	boot_syscall(SYS_umask, boot_umask(), 0, 0, 0, 0, 0);
+	(void)call;
+}
+
+bool remote_has_changed(struct call *call)
+{
+	unsigned int now = remote.generation();
+
+	if (__builtin_expect(now == __atomic_load_n(&generation, __ATOMIC_ACQUIRE), 1) ||
+	    self.spawned)
+		return false;
+	while (__atomic_exchange_n(&generation_lock, 1, __ATOMIC_ACQUIRE))
+		host(SYS_sched_yield);
+	if (now != generation) {
+		forget_all(call);
+		__atomic_store_n(&generation, now, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&generation_lock, 0, __ATOMIC_RELEASE);
+	return true;
+}
+
+void remote_forked(void)
+{
+	generation_lock = 0;
+	if (remote.generation)
+		generation = remote.generation();
+}
