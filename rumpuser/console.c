@@ -2,7 +2,7 @@
 /*
  * console.c - where the kernel's messages go.
  *
- *	RUMP_CONSOLE=FILE	they are appended to FILE
+ *	RUMP_CONSOLE=FILE	they are appended to FILE; -: they go to stderr
  *	RUMP_VERBOSE=1		they go to stderr
  *	neither			nowhere; dmesg(1) still has them
  */
@@ -64,7 +64,9 @@ void console_init(void)
 
 	if (is_wanted(param("RUMP_VERBOSE")))
 		console_fd = STDERR_FILENO;
-	if (path && *path) {
+	if (path && !strcmp(path, "-")) {
+		console_fd = STDERR_FILENO;
+	} else if (path && *path) {
 		long fd = host_call(SYS_openat, AT_FDCWD, path,
 				    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 

@@ -3,8 +3,9 @@
  * daemon.c - a server detaches in two steps.
  *
  * begin() forks: the child goes on, in a session of its own; the parent waits
- * and leaves with what done() tells it through a pipe.  A child that dies
- * before that is told too.
+ * and leaves with what done() tells it through a pipe.  A child that ends before that
+ * takes the parent with it: its status says why, as it has itself on stderr; that it was
+ * killed, or ended as if all were well, the parent tells.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -42,12 +43,13 @@ static void __attribute__((noreturn)) wait_for_child(int fd, pid_t child)
 	} else {
 		while (host_call(SYS_wait4, child, &status, 0, NULL) == -EINTR)
 			;
+		if (WIFEXITED(status) && WEXITSTATUS(status))
+			exit_now(WEXITSTATUS(status));
 		if (WIFSIGNALED(status))
 			snprintf(text, sizeof(text), "rump: ended by signal %d (%s)\n",
 				 WTERMSIG(status), strsignal(WTERMSIG(status)));
 		else
-			snprintf(text, sizeof(text), "rump: ended with status %d\n",
-				 WEXITSTATUS(status));
+			snprintf(text, sizeof(text), "rump: ended before it was ready\n");
 	}
 	console_complain(text, strlen(text));
 	exit_now(EXIT_FAILURE);

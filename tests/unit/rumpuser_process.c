@@ -346,7 +346,15 @@ static int daemon_exits(void)
 {
 	ops = ops_of(&upcalls);
 	ops->daemonize_begin();
+	tell("E");
 	return 7;
+}
+
+static int daemon_leaves(void)
+{
+	ops = ops_of(&upcalls);
+	ops->daemonize_begin();
+	return 0;
 }
 
 static int daemon_dies(void)
@@ -380,8 +388,10 @@ int main(void)
 	is(daemon_of(daemon_fails), 1, "a daemon that failed: status 1");
 	snprintf(letters, sizeof(letters), "rump: %s\n", strerror(EBUSY));
 	is_str(printed, letters, "and why");
-	is(daemon_of(daemon_exits), 1, "a daemon that ended early: status 1");
-	is_str(printed, "rump: ended with status 7\n", "and how");
+	is(daemon_of(daemon_exits), 7, "a daemon that ended early: its status");
+	is_str(printed, "E", "and what it said itself");
+	is(daemon_of(daemon_leaves), 1, "one that ended as if all were well: status 1");
+	is_str(printed, "rump: ended before it was ready\n", "and that");
 	is(daemon_of(daemon_dies), 1, "a daemon that died: status 1");
 	is_str(printed, "rump: ended by signal 6 (Aborted)\n", "and of what");
 	is_str(exit_of(exit_without_boot), "", "exit without a kernel shuts nothing down");
