@@ -2,9 +2,9 @@
 /*
  * What the benchmark programs share.
  *
- * One source is built twice: bench-rump makes its calls by rump_sys_*() in a kernel
- * of its own, bench-host by libc in the host's.  SYS(open)(...) is the call on
- * either side, so that both do the same work with the same code.
+ * One source is built three times: bench-rump makes its calls by rump_sys_*() in a
+ * kernel of its own, bench-client in that of a server, bench-host by libc in the host's.
+ * SYS(open)(...) is the call on each side, so that all do the same work with the same code.
  *
  * A program prints lines "NAME VALUE", a line for each round; bench/run takes
  * the medians and makes the table.
@@ -22,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+/* BENCH_RUMP: rump_sys_*(); BENCH_CLIENT besides it: of librumpclient */
 #ifdef BENCH_RUMP
 #include <rump/rump.h>
 #include <rump/rump_syscalls.h>
@@ -74,9 +75,18 @@ int bench_pipe(int argc, char **argv);
 int bench_tcp(int argc, char **argv);
 int bench_data(int argc, char **argv);
 int bench_names(int argc, char **argv);
-#ifdef BENCH_RUMP
+int bench_turns(int argc, char **argv);
+#ifdef BENCH_CLIENT
+int bench_connects(int argc, char **argv);
+int bench_idle(int argc, char **argv);
+int bench_rate(int argc, char **argv);
+/* To the server of RUMP_SERVER, or ends the program. */
+void bench_connect(void);
+#elif defined(BENCH_RUMP)
 int bench_boot(int argc, char **argv);
 int bench_wakeup(int argc, char **argv);
+#else
+int bench_pingpong(int argc, char **argv);
 #endif
 
 #endif

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* bench-rump and bench-host: one benchmark a run, so that none inherits another's state. */
+/* bench-rump, bench-client and bench-host: one benchmark a run, so that none inherits another's
+ * state. */
 #include <unistd.h>
 
 #include "bench.h"
+
+#ifdef BENCH_CLIENT
+#include <rump/rumpclient.h>
+#endif
 
 static const struct {
 	const char *name;
@@ -15,9 +20,16 @@ static const struct {
 	{"tcp", bench_tcp, "ROUNDS", true},
 	{"data", bench_data, "FOLDER PIECE ROUNDS", true},
 	{"names", bench_names, "FOLDER ROUNDS", true},
-#ifdef BENCH_RUMP
+	{"turns", bench_turns, "ROUNDS", true},
+#ifdef BENCH_CLIENT
+	{"connects", bench_connects, "ROUNDS", false},
+	{"idle", bench_idle, "CLIENTS", false},
+	{"rate", bench_rate, "CLIENTS ROUNDS", false},
+#elif defined(BENCH_RUMP)
 	{"boot", bench_boot, "", false},
 	{"wakeup", bench_wakeup, "", true},
+#else
+	{"pingpong", bench_pingpong, "ROUNDS", false},
 #endif
 };
 
@@ -47,9 +59,21 @@ pthread_t start(void *(*fn)(void *), void *arg)
 	return thread;
 }
 
+#ifdef BENCH_CLIENT
+void bench_connect(void)
+{
+	if (rumpclient_init()) {
+		fprintf(stderr, "rumpclient_init: %s\n", rumpclient_error());
+		exit(1);
+	}
+}
+#endif
+
 static void boot(void)
 {
-#ifdef BENCH_RUMP
+#ifdef BENCH_CLIENT
+	bench_connect();
+#elif defined(BENCH_RUMP)
 	int error = rump_init();
 
 	if (error) {
