@@ -6,7 +6,8 @@
 load lib
 
 setup() {
-	require "$RUMP_BUILD/bench/bench-rump" "$RUMP_BUILD/bench/bench-host" "$LIBRUMPHIJACK"
+	require "$RUMP_BUILD/bench/bench-rump" "$RUMP_BUILD/bench/bench-client" \
+		"$RUMP_BUILD/bench/bench-host" "$LIBRUMPHIJACK"
 	limit=280
 }
 
@@ -58,6 +59,22 @@ measured() {
 	grep -q 'skipped: ' <<<"$output" || measured "ext4 20,000 files: create" op/ms
 	# nothing is left mounted
 	! grep rump-bench /proc/self/mounts
+}
+
+@test "calls, connections and clients of a server" {
+	require "$SERVER_PROGRAM" taskset
+	run bench --quick --tsv remote
+	echo "$output"
+	[ "$status" -eq 0 ]
+	measured "remote null call, c" us
+	grep -q $'^remote null call, s\t.*only one CPU' <<<"$output" || measured "remote null call, s" us
+	measured "remote tmpfs 256 MiB, pieces of 64 KiB: read" GB/s
+	measured "remote tmpfs 256 MiB, pieces of 64 KiB: write" GB/s
+	measured "bash, 1000 forks of true, a rump file open: server" ms
+	grep -qP '^connect, to the end of the first call\tus\t[0-9.]+\t' <<<"$output"
+	grep -qP '^50 idle clients: memory of the server, each\tKiB\t[0-9.]+\t' <<<"$output"
+	# no server is left
+	[ -z "$(grep -ls '[r]ump-bench\.' /proc/[0-9]*/cmdline)" ]
 }
 
 @test "the same in columns" {
