@@ -11,8 +11,8 @@
 
 static int copy_what_is_wanted(const struct channel *channel, const struct rump_sp_answer *answer)
 {
-	if (answer->copy_length > channel->data_size ||
-	    answer->out_offset > channel->data_size - answer->copy_length)
+	if (answer->copy_length > RUMP_SP_DATA_SIZE ||
+	    answer->out_offset > RUMP_SP_DATA_SIZE - answer->copy_length)
 		return -EPROTO;
 	return copy_in(channel->data + answer->out_offset, answer->copy_address,
 		       answer->copy_length);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "private.h"
@@ -53,6 +54,19 @@ void fd_close_private(int fd)
 	if (rumphijack_private_fd)
 		rumphijack_private_fd(fd, 0);
 	host_close(fd);
+}
+
+void fd_make_public(int fd)
+{
+	if (rumphijack_private_fd)
+		rumphijack_private_fd(fd, 0);
+}
+
+bool connect_is_saved(int fd)
+{
+	struct stat status;
+
+	return !host(SYS_fstat, fd, &status) && S_ISREG(status.st_mode);
 }
 
 static socklen_t address_of(const char *path, struct sockaddr_un *ret_address)
@@ -125,10 +139,8 @@ int connect_once(struct session *session)
 {
 	int fd = -1, error;
 
-	if (session->url.kind == RUMP_URL_TCP) {
-		config_error_set(&last_error, "this build has no tcp:// (libsodium)", NULL);
-		return -EPROTONOSUPPORT;
-	}
+	if (session->url.kind == RUMP_URL_TCP)
+		return tcp_connect(session);
 	error = connect_unix(session->url.path, &fd);
 	if (error) {
 		explain(session->url.path, -error);

@@ -45,7 +45,9 @@ static long list_kept(uint32_t *keep, size_t max)
 	return (long)count;
 }
 
-static int send_exec(int fd, const char *name, const uint32_t *keep, uint32_t count)
+/* On the socket, or on the session's stream. */
+static int send_exec(int fd, struct session *stream, const char *name, const uint32_t *keep,
+		     uint32_t count)
 {
 	struct rump_sp_exec message = {
 		.head =
@@ -65,13 +67,39 @@ static int send_exec(int fd, const char *name, const uint32_t *keep, uint32_t co
 		return -E2BIG;
 	memcpy(message.name, name,
 	       length < sizeof(message.name) ? length : sizeof(message.name) - 1);
+	if (stream)
+		return tcp_send_pieces(stream, pieces, 2);
 	done = host(SYS_sendmsg, fd, &head, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return done < 0 ? (int)done : 0;
 }
 
+/* A stream of tcp:// is taken over first: only it can send. */
+static int exec_done(int fd, const char *name, const uint32_t *keep, uint32_t count)
+{
+	struct session *session = &session_own;
+	int error;
+
+	if (!connect_is_saved(fd))
+		return send_exec(fd, NULL, name, keep, count);
+	if (session->state != SESSION_NONE)
+		return -EBUSY;
+	error = session_adopt(session, fd);
+	return error ? error : send_exec(-1, session, name, keep, count);
+}
+
 int rumpclient_exec_done(int fd, const char *name, const uint32_t *keep, uint32_t count)
 {
-	return error_return(send_exec(fd, name, keep, count));
+	return error_return(exec_done(fd, name, keep, count));
+}
+
+void rumpclient_exec_failed(int fd)
+{
+	struct session *session = session_current();
+
+	if (session->transport == &transport_tcp)
+		tcp_unsave(session, fd);
+	else
+		host(SYS_fcntl, fd, F_SETFD, FD_CLOEXEC);
 }
 
 static bool is_variable(const char *entry)
@@ -126,7 +154,7 @@ int rumpclient_exec(const char *path, char *const argv[], char *const envp[])
 {
 	struct config_error variable;
 	struct session *session = session_current();
-	int error = session_ensure(session), socket = session->fd;
+	int error = session_ensure(session), socket;
 	char **environment;
 	long kept;
 
@@ -135,17 +163,23 @@ int rumpclient_exec(const char *path, char *const argv[], char *const envp[])
 	kept = kept_file();
 	if (kept < 0)
 		return error_return((int)kept);
+	socket = rumpclient_fork_socket(NULL);
+	if (socket < 0) {
+		host_close((int)kept);
+		return error_return(socket);
+	}
 	config_error_set(&variable, VARIABLE "=", config_number((unsigned long)socket).text, ",",
 			 config_number((unsigned long)kept).text, NULL);
 	environment = with_variable(envp, variable.text);
 	if (!environment) {
+		rumpclient_exec_failed(socket);
 		host_close((int)kept);
 		return error_return(-ENOMEM);
 	}
 	host(SYS_fcntl, socket, F_SETFD, 0);
 	execve(path, argv, environment);
 	error = errno;
-	host(SYS_fcntl, socket, F_SETFD, FD_CLOEXEC);
+	rumpclient_exec_failed(socket);
 	free(environment);
 	host_close((int)kept);
 	return error_return(-error);
@@ -190,7 +224,7 @@ int exec_inherited(void)
 	host_close(kept);
 	error = length < 0
 			? (int)length
-			: send_exec(socket, name, keep, (uint32_t)((size_t)length / sizeof(*keep)));
+			: exec_done(socket, name, keep, (uint32_t)((size_t)length / sizeof(*keep)));
 	free(keep);
 	if (error) {
 		/* the connection is of no use: the process there ends with it */

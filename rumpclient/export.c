@@ -23,7 +23,10 @@ int rumpclient_export(int rump_fd)
 	error = fork_take_socket(session, id, &message);
 	if (error)
 		return error_return(error);
-	return message.fd >= 0 ? message.fd : error_return(-EPROTO);
+	if (message.fd < 0)
+		return error_return(-EPROTO);
+	fd_make_public(message.fd);
+	return message.fd;
 }
 
 int rumpclient_import(int fd)

@@ -75,6 +75,8 @@ static int make_child(struct session *parent, struct session *child)
 	error = fork_take_socket(parent, id, &message);
 	if (error)
 		return error;
+	inherit(child, parent);
+	child->transport = parent->transport;
 	error = parent->transport->adopt(
 		parent, child, message.fd,
 		(const void *)(message.bytes + sizeof(struct rump_sp_message)));
@@ -82,8 +84,6 @@ static int make_child(struct session *parent, struct session *child)
 		fd_close_private(message.fd);
 		return error;
 	}
-	inherit(child, parent);
-	child->transport = parent->transport;
 	child->state = SESSION_INHERITED;
 	return 0;
 }
@@ -106,26 +106,24 @@ struct rumpclient_fork *rumpclient_prefork(void)
 struct rumpclient_fork *rumpclient_fork_of_socket(int fd)
 {
 	struct rumpclient_fork *fork = new_fork();
+	int error = fork ? session_adopt(&fork->session, fd) : -ENOMEM;
 
-	if (!fork) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	session_adopt_fd(&fork->session, fd);
-	return fork;
+	if (!error)
+		return fork;
+	if (fork)
+		free_fork(fork);
+	errno = -error;
+	return NULL;
 }
 
 /* In a child of fork: nothing of the parent's stays. */
 static void leave_parent(struct session *session)
 {
-	int fd = session->fd;
-
 	channel_forked();
 	self.session = NULL;
 	if (session->transport)
 		session->transport->close(session, false);
 	session_clear(session);
-	fd_close_private(fd);
 }
 
 int rumpclient_fork_init(struct rumpclient_fork *fork)
@@ -147,9 +145,7 @@ void rumpclient_fork_cancel(struct rumpclient_fork *fork)
 		rumpclient_fork_enter(NULL);
 	/* the child's channels and connection live on in the child alone */
 	channel_drop_all(session);
-	if (session->stream)
-		session->transport->close(session, false);
-	fd_close_private(session->fd);
+	session->transport->close(session, false);
 	free_fork(fork);
 }
 
@@ -173,8 +169,10 @@ void rumpclient_fork_enter(struct rumpclient_fork *fork)
 
 int rumpclient_fork_socket(const struct rumpclient_fork *fork)
 {
-	const struct session *session = fork ? &fork->session : session_current();
+	struct session *session = fork ? (struct session *)&fork->session : session_current();
 
+	if (session->transport == &transport_tcp)
+		return tcp_save(session);
 	return __atomic_load_n(&session->fd, __ATOMIC_ACQUIRE);
 }
 

@@ -281,7 +281,7 @@ void gather(struct channel *channel, struct rump_sp_turn *turn, long number, con
 
 	if ((unsigned long)number < sizeof(rows) / sizeof(rows[0]) &&
 	    rows[number].items[0].kind != KIND_NONE) {
-		g.room = channel->in_max;
+		g.room = RUMP_SP_IN_MAX;
 		g.is_direct = channel->session->flags & RUMP_SP_DIRECT;
 		for (int i = 0; i < ITEMS && rows[number].items[i].kind != KIND_NONE; i++)
 			gather_item(&g, &rows[number].items[i], args);

@@ -37,7 +37,10 @@ struct transport {
 	 */
 	int (*send)(struct session *session, const void *message, size_t length);
 	long (*receive)(struct session *session, void *message, size_t size, int *ret_fd);
-	/* is_ours: the session ends; else it is another process' and this one's copy goes */
+	/*
+	 * is_ours: nothing passes any more, for any process, but what there is stays until
+	 * the next connection.  Else this process' copy goes.
+	 */
 	void (*close)(struct session *session, bool is_ours);
 	/* the answer to RUMP_SP_CHANNEL becomes the channel's memory; fd is the callee's */
 	int (*channel_open)(struct channel *channel, const struct rump_sp_channel_answer *answer,
@@ -50,7 +53,7 @@ struct transport {
 		     const struct rump_sp_cookie *cookie);
 };
 
-extern const struct transport transport_unix;
+extern const struct transport transport_unix, transport_tcp;
 
 /* ---- session.c: this program as a process of a rump kernel ---- */
 
@@ -84,8 +87,10 @@ struct session {
 	uint64_t server_id[2];
 	const struct transport *transport;
 	int fd; /* atomic; the control connection, -1: none */
-	struct rumpsp_tcp *stream;
-	/* where to connect again */
+	/* tcp: it; the one before; what proves us, of RUMP_SECRET_FILE */
+	struct rumpsp_tcp *stream, *retired;
+	uint8_t tcp_secret[RUMP_SP_SECRET_SIZE];
+	/* where to connect again; hello's secret */
 	bool has_url;
 	struct rump_url url;
 	uint8_t secret[RUMP_SP_SECRET_SIZE];
@@ -107,8 +112,8 @@ int session_ensure(struct session *session);
 /* The connection of that generation is gone. Async-signal-safe. */
 void session_lost(struct session *session, uint32_t generation);
 void session_clear(struct session *session);
-/* a control connection that was not used yet */
-void session_adopt_fd(struct session *session, int fd);
+/* a control connection that was not used yet: a socket, or what tcp_save() gave */
+int session_adopt(struct session *session, int fd);
 /* The first words on a connection. 0 or -errno, told to error_set(). [blocks] */
 int session_hello(struct session *session);
 static inline bool session_is_ready(const struct session *session)
@@ -119,9 +124,22 @@ static inline bool session_is_ready(const struct session *session)
 /* ---- connect.c ---- */
 /* one attempt: session->transport, fd, stream; 0 or -errno, told to error_set() */
 int connect_once(struct session *session);
+/* fd is what a tcp session has left to a new program */
+bool connect_is_saved(int fd);
 /* moves a descriptor out of the numbers that programs use and hides it; never fails */
 int fd_make_private(int fd);
 void fd_close_private(int fd);
+/* the program gets it after all */
+void fd_make_public(int fd);
+
+/* ---- tcp.c ---- */
+int tcp_connect(struct session *session);
+/* For exec: a descriptor that stands for the session, or -errno; it was not executed; the
+ * session again. */
+int tcp_save(struct session *session);
+void tcp_unsave(struct session *session, int fd);
+int tcp_load(struct session *session, int fd);
+int tcp_send_pieces(struct session *session, const struct iovec *pieces, unsigned int count);
 
 /* ---- control.c ---- */
 /* fills in head's length, type and id, and sends: 0 or -errno. Async-signal-safe. */
@@ -156,7 +174,6 @@ struct channel {
 	/* this side's own copies: the server may write anything */
 	uint32_t request; /* of the last turn */
 	uint32_t reply;	  /* what `reply` was before it */
-	uint32_t data_size, in_max;
 	char *data;
 	/* the call under way: `request` of its first turn; 0: none.  atomic */
 	uint32_t call;

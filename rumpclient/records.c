@@ -18,7 +18,7 @@ int records_write(const struct channel *channel, const struct rump_sp_answer *an
 
 	if (!answer->out_used)
 		return 0;
-	if (end > channel->data_size)
+	if (end > RUMP_SP_DATA_SIZE)
 		return -EPROTO;
 	while (at + sizeof(record) <= end) {
 		/* once: it may change while it is looked at */

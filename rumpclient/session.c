@@ -260,27 +260,39 @@ int session_ensure(struct session *session)
 
 /* ---- the public functions ---- */
 
-void session_adopt_fd(struct session *session, int fd)
+int session_adopt(struct session *session, int fd)
 {
-	session->transport = &transport_unix;
-	session->fd = fd;
+	const char *url = getenv("RUMP_SERVER");
+	int error;
+
+	/* for the day when this connection is lost; tcp's channels need it at once */
+	session->has_url = url && !rump_url_parse(url, &session->url, NULL);
+	if (connect_is_saved(fd)) {
+		error = tcp_load(session, fd);
+		if (error)
+			return error;
+	} else {
+		session->transport = &transport_unix;
+		session->fd = fd_make_private(fd);
+	}
 	__atomic_store_n(&session->state, SESSION_INHERITED, __ATOMIC_RELEASE);
+	return 0;
 }
 
 static int init_socket(int fd)
 {
 	struct session *session = &session_own;
-	const char *url = getenv("RUMP_SERVER");
+	int error = 0;
 
 	if (session_is_ready(session))
 		return -EBUSY;
 	if (!begin_connecting(session, (uint32_t)host(SYS_gettid)))
 		return -EBUSY;
-	/* for the day when this connection is lost */
-	session->has_url = url && !rump_url_parse(url, &session->url, NULL);
-	session_adopt_fd(session, fd_make_private(fd));
+	/* rumpclient_exec_done() may have taken it over already */
+	if (session->state != SESSION_INHERITED)
+		error = session_adopt(session, fd);
 	end_connecting(session);
-	return session_ensure(session);
+	return error ? error : session_ensure(session);
 }
 
 static int init_url(const char *text, const uint8_t *secret)

@@ -77,18 +77,21 @@ static long unix_receive(struct session *session, void *message, size_t size, in
 
 static void unix_close(struct session *session, bool is_ours)
 {
-	if (is_ours)
+	if (is_ours) {
 		host(SYS_shutdown, session->fd, SHUT_RDWR);
+	} else {
+		fd_close_private(session->fd);
+		session->fd = -1;
+	}
 }
 
 /* ---- memory ---- */
 
-static bool is_sound(const struct rump_sp_channel *shared, uint64_t size)
+static bool is_sound(const struct rump_sp_channel *shared, uint64_t data_offset, uint64_t size)
 {
 	return shared->magic == RUMP_SP_MAGIC && shared->version == RUMP_SP_VERSION &&
-	       shared->data_offset >= sizeof(*shared) &&
-	       (uint64_t)shared->data_offset + shared->data_size <= size &&
-	       shared->data_size >= RUMP_SP_DATA_SIZE;
+	       shared->data_size == RUMP_SP_DATA_SIZE && data_offset % 8 == 0 &&
+	       data_offset >= sizeof(*shared) && data_offset + RUMP_SP_DATA_SIZE <= size;
 }
 
 static int unix_channel_open(struct channel *channel, const struct rump_sp_channel_answer *answer,
@@ -96,6 +99,7 @@ static int unix_channel_open(struct channel *channel, const struct rump_sp_chann
 {
 	size_t size = answer->size;
 	struct rump_sp_channel *shared;
+	uint32_t data_offset;
 	long address;
 	off_t length;
 
@@ -112,7 +116,9 @@ static int unix_channel_open(struct channel *channel, const struct rump_sp_chann
 	if (host_failed(address))
 		return (int)address;
 	shared = (struct rump_sp_channel *)address;
-	if (!is_sound(shared, size)) {
+	/* once: the server may change it */
+	data_offset = __atomic_load_n(&shared->data_offset, __ATOMIC_RELAXED);
+	if (!is_sound(shared, data_offset, size)) {
 		host(SYS_munmap, shared, size);
 		return -EPROTO;
 	}
@@ -120,9 +126,7 @@ static int unix_channel_open(struct channel *channel, const struct rump_sp_chann
 	host(SYS_madvise, shared, size, MADV_DONTFORK);
 	channel->shared = shared;
 	channel->size = size;
-	channel->data = (char *)shared + shared->data_offset;
-	channel->data_size = RUMP_SP_DATA_SIZE;
-	channel->in_max = RUMP_SP_IN_MAX;
+	channel->data = (char *)shared + data_offset;
 	channel->request = shared->request;
 	return 0;
 }

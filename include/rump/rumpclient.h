@@ -34,7 +34,7 @@ int rumpclient_init(void);
 
 /* The same for a URL; secret: 32 bytes for the hello, or NULL. */
 int rumpclient_init_url(const char *url, const uint8_t *secret);
-/* Takes over a connection: a socket that a FORK or an exec left. */
+/* Takes over a connection: what a FORK or an exec left. */
 int rumpclient_init_socket(int fd);
 
 /* Why the last call of this library that failed did so; "" if none did. Does not block. */
@@ -70,8 +70,14 @@ void rumpclient_fork_cancel(struct rumpclient_fork *fork);
  * thread are the child's; NULL ends it.  The parent must be stopped meanwhile.
  */
 void rumpclient_fork_enter(struct rumpclient_fork *fork);
-/* The child's connection: a socket, or -1 without one.  Of NULL: the process' own. */
+/*
+ * The child's connection: a socket, or -1 without one.  Of NULL: the process' own.  For
+ * tcp:// it is a file made for an exec, a new one at each call, not close-on-exec.
+ */
 int rumpclient_fork_socket(const struct rumpclient_fork *fork);
+/* The program was not executed: takes back what fork_socket() gave, and closes it or makes
+ * it close-on-exec again. */
+void rumpclient_exec_failed(int fd);
 /* A prefork made elsewhere (by the kernel of this process): takes its socket over. */
 struct rumpclient_fork *rumpclient_fork_of_socket(int fd);
 
