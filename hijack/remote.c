@@ -35,7 +35,7 @@ static const struct {
 	{"rumpclient_import", (void **)&remote.import},
 };
 
-/* The connection that the descriptors in fdtable belong to. */
+/* The connection that the descriptors in fdtable belong to; 0: there was none yet. */
 static unsigned int generation;
 static int generation_lock;
 static bool has_complained;
@@ -150,18 +150,19 @@ static void forget_all(struct call *call)
 bool remote_has_changed(struct call *call)
 {
 	unsigned int now = remote.generation();
+	bool is_new;
 
 	if (__builtin_expect(now == __atomic_load_n(&generation, __ATOMIC_ACQUIRE), 1) ||
 	    self.spawned)
 		return false;
 	while (__atomic_exchange_n(&generation_lock, 1, __ATOMIC_ACQUIRE))
 		host(SYS_sched_yield);
-	if (now != generation) {
+	is_new = now != generation && generation;
+	if (is_new)
 		forget_all(call);
-		__atomic_store_n(&generation, now, __ATOMIC_RELEASE);
-	}
+	__atomic_store_n(&generation, now, __ATOMIC_RELEASE);
 	__atomic_store_n(&generation_lock, 0, __ATOMIC_RELEASE);
-	return true;
+	return is_new;
 }
 
 void remote_forked(void)

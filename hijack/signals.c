@@ -483,6 +483,8 @@ void signals_forked(void)
 
 	table_lock = 0;
 	self.deferred = 0;
+	if (!boot_is_here())
+		return;
 	for (unsigned int i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++) {
 		int signal = fatal_signals[i];
 
