@@ -23,8 +23,10 @@ int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 	memset(&p->thread, 0, sizeof(p->thread));
 	p->thread.fn = args->fn;
 	p->thread.fn_arg = args->fn_arg;
-	if (!args->kthread)
+	if (!args->kthread) {
 		p->thread.process = process;
+		p->thread.is_remote = current->thread.is_remote;
+	}
 	p->thread.sp = rump_new_stack(task_stack_page(p), rump_task_trampoline);
 	return 0;
 }

@@ -395,36 +395,49 @@ int rump_remote_get(size_t size, const void __user *from, void *to)
 }
 EXPORT_SYMBOL(rump_remote_get);
 
+/* What a piece of memory has of a word of a string; true: all that matters of it. */
+static bool part_of_word(char *word, unsigned long address, unsigned long start,
+			 unsigned long length, const char *data)
+{
+	unsigned long from = max(address, start), end = min(address + 8, start + length);
+
+	if (from >= end)
+		return false;
+	memset(word, 0, 8);
+	memcpy(word + (from - address), data + (from - start), end - from);
+	return end == address + 8 || memchr(word + (from - address), '\0', end - from);
+}
+
 /*
- * A word that a window has in part: the first word of a string may begin before it, the
- * last one end behind it.  That is no reason to ask the client for more.
+ * The first word of a string may begin before a window or a page that was fetched, the
+ * last one end behind it: no reason to ask the client for more.
  */
 int rump_remote_get_word(const void __user *from, void *to)
 {
 	struct rump_remote *remote = current_remote();
-	unsigned long address = (unsigned long)from, start, end;
-	const struct rumpuser_window *window;
-	char word[8] = { 0 };
+	unsigned long address = (unsigned long)from;
 	unsigned int i;
+	char word[8];
 
 	if (!remote)
 		return -EFAULT;
-	for (i = 0; i < remote->host->window_count; i++) {
-		window = &remote->host->windows[i];
-		start = max(address, window->address);
-		end = min(address + sizeof(word), window->address + window->length);
-		if (start >= end || end - start == sizeof(word) ||
-		    overlaps(&remote->written, address, sizeof(word)))
-			continue;
-		memcpy(word + (start - address), window->data + (start - window->address),
-		       end - start);
-		if (end - address < sizeof(word) &&
-		    !memchr(word + (start - address), '\0', end - start))
-			break;
-		memcpy(to, word, sizeof(word));
-		return 0;
+	/* simple cases only: nothing was written there */
+	for (i = 0; i < remote->host->window_count && !overlaps(&remote->written, address, 8); i++) {
+		const struct rumpuser_window *window = &remote->host->windows[i];
+
+		if (part_of_word(word, address, window->address, window->length, window->data))
+			goto found;
+	}
+	for (i = 0; i < remote->range_count && !overlaps(&remote->written, address, 8); i++) {
+		const struct fetched *range = &remote->ranges[i];
+
+		if (part_of_word(word, address, range->start, range->length, range->data))
+			goto found;
 	}
 	return rump_remote_get(sizeof(word), from, to);
+found:
+	memcpy(to, word, sizeof(word));
+	return 0;
 }
 EXPORT_SYMBOL(rump_remote_get_word);
 
