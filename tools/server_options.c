@@ -282,18 +282,23 @@ static int take_option(int letter, const char *value, struct server_options *opt
 	}
 }
 
-static int check(const struct server_options *options, int listen_fd)
+static int check_private(const struct server_options *options, int listen_fd)
 {
 	if (!options->is_private &&
 	    (listen_fd >= 0 || options->lifeline_fd >= 0 || options->secret_fd >= 0))
 		return message_usage(
 			"--listen-fd, --lifeline-fd and --secret-fd go with --private");
+	if (options->is_private && (listen_fd < 0 || options->lifeline_fd < 0))
+		return message_usage("--private wants --listen-fd and --lifeline-fd");
+	return 0;
+}
+
+static int check_addresses(const struct server_options *options)
+{
 	if (!options->address_count)
 		return message_usage("no address: want unix://path or tcp://host:port/");
-	if (options->is_private &&
-	    (options->address_count != 1 || listen_fd < 0 || options->lifeline_fd < 0))
-		return message_usage(
-			"--private wants --listen-fd and --lifeline-fd, and no address");
+	if (options->is_private && options->address_count != 1)
+		return message_usage("--private has no address but --listen-fd");
 	return 0;
 }
 
@@ -335,12 +340,14 @@ int server_options_parse(int argc, char **argv, bool is_all, struct server_optio
 		}
 	}
 	if (!status)
+		status = check_private(options, listen_fd);
+	if (!status)
 		status = add_manager_sockets(options);
 	if (!status && listen_fd >= 0)
 		status = add_socket(options, "--listen-fd", listen_fd);
 	for (int i = optind; !status && i < argc; i++)
 		status = add_url(options, argv[i]);
 	if (!status)
-		status = check(options, listen_fd);
+		status = check_addresses(options);
 	return status ? status : -1;
 }

@@ -195,7 +195,10 @@ static int serve_address(const struct server_options *options, const struct serv
 		return 0;
 	if (options->is_private && sp.listen_fd >= 0)
 		close(sp.listen_fd);
-	message("%s: %s", name, *rumpuser_boot_error() ? rumpuser_boot_error() : strerror(-error));
+	if (*rumpuser_boot_error())
+		message("%s", rumpuser_boot_error());
+	else
+		message("%s: %s", name, strerror(-error));
 	return message_status(-error);
 }
 
