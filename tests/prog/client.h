@@ -14,6 +14,7 @@
 #include <dlfcn.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define RUMPUSER_HOST
 #include <rump/rumpuser.h>
