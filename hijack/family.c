@@ -77,6 +77,30 @@ int family_make(void)
 	return result;
 }
 
+static long open_lifeline(void)
+{
+	char path[40];
+
+	put_decimal(put_text(path, "/proc/self/fd/"), family.lifeline);
+	return host(SYS_open, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+int family_lifeline_end(void)
+{
+	static int end = -1;
+	long fd;
+
+	if (!family.exists || end >= 0)
+		return end;
+	fd = open_lifeline();
+	if (is_error(fd))
+		return -1;
+	end = private_fd(fd);
+	private_close(family.lifeline);
+	family.lifeline = -1;
+	return end;
+}
+
 void family_forked(void)
 {
 	family_lock = 0;
@@ -233,7 +257,7 @@ static bool is_for_server(const char *entry)
 
 static int start_server(int listen_fd)
 {
-	char path[ROUTE_PATH_MAX + 32], lifeline[40];
+	char path[ROUTE_PATH_MAX + 32];
 	/* numbers as in struct server */
 	char *argv[] = {SERVER, "--private", "--listen-fd", "3", "--lifeline-fd", "4",
 			"--secret-fd", "5", NULL, NULL, NULL};
@@ -263,8 +287,7 @@ static int start_server(int listen_fd)
 		if (is_for_server(*entry))
 			*envp++ = *entry;
 
-	put_decimal(put_text(lifeline, "/proc/self/fd/"), family.lifeline);
-	server.fds[2] = host(SYS_open, lifeline, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	server.fds[2] = open_lifeline();
 	server.fds[3] = memory_file("secret", family.secret, FAMILY_SECRET_SIZE);
 	if (config.boot_count) {
 		argv[8] = "-f";

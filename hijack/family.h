@@ -35,6 +35,12 @@ int family_make(void);
  */
 int family_join(bool may_be_here);
 
+/*
+ * Leaves the family: the lifeline's end for reading, private, which hangs up when nobody
+ * else is left; -1: there is no family.
+ */
+int family_lifeline_end(void);
+
 /* In the child of a fork. */
 void family_forked(void);
 

@@ -174,12 +174,12 @@ void local_interrupt(int tid)
 
 unsigned int local_clients(void)
 {
-	return ops.clients ? ops.clients() : 0;
+	return ops.clients && ops.wait ? ops.clients() : 0;
 }
 
-int local_wait(void)
+int local_wait(unsigned long timeout)
 {
-	return ops.wait ? ops.wait(0) : 0;
+	return ops.wait ? ops.wait(timeout) : -ETIMEDOUT;
 }
 
 static void shutdown_on_stack(void *unused)

@@ -25,8 +25,9 @@ void local_interrupt(int tid);
 
 /* Processes that use the kernel of this one, now. */
 unsigned int local_clients(void);
-/* Waits until there are none: 0, or -EINTR. [libc, blocks] */
-int local_wait(void);
+/* Waits until there are none, or for so many ns (0: for ever): 0, -ETIMEDOUT, -EINTR.
+ * [libc, blocks] */
+int local_wait(unsigned long timeout);
 
 /* The process ends: sync and unmount. Nothing where no kernel is. [blocks] */
 void local_shutdown(void);

@@ -11,6 +11,7 @@
  */
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@
 #include "children.h"
 #include "dispatch.h"
 #include "exec.h"
+#include "family.h"
 #include "fdtable.h"
 #include "launch.h"
 #include "local.h"
@@ -30,6 +32,7 @@
 #define SA_RESTORER_FLAG 0x04000000UL
 #define THREADS_MAX 8192
 #define FREEZE_NS 2000000000L /* for threads that do not answer */
+#define GRACE_NS 200000000UL  /* for clients that are about to go */
 
 /* ---- threads ---- */
 
@@ -53,19 +56,45 @@ bool proxy_freezes(int signal, siginfo_t *info)
 		host(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, NULL);
 }
 
-/* Whether it is one of the kernel's, as far as its name tells. */
+/* The first bytes of a file of /proc/self/task/TID; "" of one that has ended. */
+static void read_task(int tid, const char *file, char *text, long size)
+{
+	char path[64];
+	long fd, length = 0;
+
+	put_text(put_text(put_decimal(put_text(path, "/proc/self/task/"), tid), "/"), file);
+	fd = host(SYS_open, path, O_RDONLY | O_CLOEXEC);
+	if (!is_error(fd)) {
+		length = host(SYS_read, fd, text, size - 1);
+		host(SYS_close, fd);
+	}
+	text[length < 0 ? 0 : length] = '\0';
+}
+
+/*
+ * Whether a thread is one of the kernel's: by its name, and by its signal mask, as a
+ * program may give its threads such names.  One of those that is stopped may have the
+ * kernel stopped with it.
+ */
 static bool is_kernels(int tid)
 {
-	char path[64], name[16];
-	long fd, length;
+	char name[32], status[2048];
+	unsigned long mask = 0;
 
-	put_text(put_decimal(put_text(path, "/proc/self/task/"), tid), "/comm");
-	fd = host(SYS_open, path, O_RDONLY | O_CLOEXEC);
-	if (is_error(fd))
+	read_task(tid, "comm", name, sizeof(name));
+	if (!*name)
 		return true; /* it has ended */
-	length = host(SYS_read, fd, name, sizeof(name));
-	host(SYS_close, fd);
-	return length > 5 && (!memcmp(name, "rump-", 5) || !memcmp(name, "rump/", 5));
+	if (strncmp(name, "rump-", 5) && strncmp(name, "rs-", 3))
+		return false;
+	read_task(tid, "status", status, sizeof(status));
+	for (const char *p = status; *p; p++) {
+		if (strncmp(p, "\nSigBlk:\t", 9))
+			continue;
+		for (p += 9; *p && *p != '\n'; p++)
+			mask = mask << 4 | (*p <= '9' ? *p - '0' : *p - 'a' + 10);
+		break;
+	}
+	return mask & SIGNAL_BIT(SIGTERM) && mask & SIGNAL_BIT(SIGUSR1) && mask >> 34;
 }
 
 static bool is_in(const int *tids, unsigned int count, int tid)
@@ -235,32 +264,67 @@ static void become_proxy(struct call *call)
 	close_host();
 }
 
-static void wait_on_stack(void *unused)
+struct wait {
+	unsigned long timeout; /* ns, 0: for ever */
+	bool is_over;	       /* nobody is there any more */
+};
+
+/*
+ * Clients, and members of the family that may become some: they have the lifeline, whose
+ * end for reading hangs up with the last of them.
+ */
+static void wait_on_stack(void *argument)
 {
-	(void)unused;
-	while (!told_to_end && local_clients() && local_wait() != -ENOSYS)
-		;
+	struct wait *wait = argument;
+	struct timespec timeout = {wait->timeout / 1000000000, wait->timeout % 1000000000};
+	struct pollfd lifeline = {family_lifeline_end(), 0, 0};
+	long result = 0;
+
+	while (!told_to_end && lifeline.fd >= 0 && !(lifeline.revents & POLLHUP) &&
+	       result != -ETIMEDOUT) {
+		result = host(SYS_ppoll, &lifeline, 1, wait->timeout ? &timeout : NULL, NULL, 8);
+		if (!result)
+			result = -ETIMEDOUT;
+	}
+	result = result == -ETIMEDOUT ? result : 0;
+	while (!told_to_end && result != -ETIMEDOUT && local_clients())
+		result = local_wait(wait->timeout);
+	wait->is_over = result != -ETIMEDOUT;
 }
 
-static void say_who_waits(unsigned int count)
+/* Whether nobody is left. */
+static bool wait_for_others(unsigned long timeout)
 {
+	struct wait wait = {timeout, true};
+
+	boot_run(NULL, CALL_STACK, true, wait_on_stack, &wait);
+	return wait.is_over;
+}
+
+static void say_who_waits(void)
+{
+	unsigned int count = local_clients();
 	char pid[24], number[24];
 
 	put_decimal(pid, host(SYS_getpid));
 	put_decimal(number, count);
-	complain("rump kernel: process ", pid, " waits for ", number,
-		 count == 1 ? " process that uses its kernel"
-			    : " processes that use its kernel",
-		 NULL);
+	if (!count)
+		complain("rump kernel: process ", pid,
+			 " waits for its children, which may use its kernel", NULL);
+	else
+		complain("rump kernel: process ", pid, " waits for ", number,
+			 count == 1 ? " process that uses its kernel"
+				    : " processes that use its kernel",
+			 NULL);
 }
 
 /* All signals are let in here only: nobody else is to see one. */
-static void wait_for_clients(void)
+static void wait_for_end(void)
 {
 	unsigned long none = 0, all = ~SIGNALS_KEPT;
 
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
-	boot_run(NULL, CALL_STACK, true, wait_on_stack, NULL);
+	wait_for_others(0);
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 }
 
@@ -268,16 +332,15 @@ void proxy_leave(void)
 {
 	struct call call = {.nr = SYS_exit_group};
 	unsigned long all = ~SIGNALS_KEPT, old;
-	unsigned int clients;
 
 	if (!boot_is_here() || local_has_ended())
 		return;
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
-	clients = local_clients();
-	if (clients) {
-		say_who_waits(clients);
+	/* a child that has just ended is still there for a moment */
+	if (!wait_for_others(GRACE_NS)) {
+		say_who_waits();
 		become_proxy(&call);
-		wait_for_clients();
+		wait_for_end();
 	}
 	local_shutdown();
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &old, NULL, 8);
@@ -304,7 +367,6 @@ static __attribute__((noreturn)) void end_as(int status)
 static __attribute__((noreturn)) void stay(struct call *call, int pid)
 {
 	unsigned long none = 0, all = ~SIGNALS_KEPT;
-	unsigned int clients;
 	int status = 0;
 
 	child = pid;
@@ -321,9 +383,7 @@ static __attribute__((noreturn)) void stay(struct call *call, int pid)
 	}
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 	child = 0;
-	clients = local_clients();
-	if (clients)
-		wait_for_clients();
+	wait_for_end();
 	local_shutdown();
 	end_as(status);
 }
