@@ -36,6 +36,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <asm/pgalloc.h>
 #include <asm/rump.h>
 
 /* transfers that are kept, and the largest of them */
@@ -134,6 +135,8 @@ int rump_become_remote(void)
 	if (!mm)
 		return -ENOMEM;
 	mm->context.is_remote = true;
+	pgd_free(mm, mm->pgd);
+	mm->pgd = rump_empty_pgd;
 	current->thread.is_remote = true;
 	task_lock(current);
 	local_irq_disable();

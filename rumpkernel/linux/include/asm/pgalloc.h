@@ -2,6 +2,7 @@
 #ifndef _ASM_RUMP_PGALLOC_H
 #define _ASM_RUMP_PGALLOC_H
 #include <linux/mm.h>
+#define __HAVE_ARCH_PGD_FREE
 #include <asm-generic/pgalloc.h>
 
 #define pmd_populate_kernel(mm, pmd, pte) \
@@ -16,6 +17,15 @@
 static inline pgd_t *pgd_alloc(struct mm_struct *mm)
 {
 	return (pgd_t *)get_zeroed_page(GFP_KERNEL);
+}
+
+/* of all clients: nothing is ever mapped there */
+#define rump_empty_pgd	((pgd_t *)rump_zero_page)
+
+static inline void pgd_free(struct mm_struct *mm, pgd_t *pgd)
+{
+	if (pgd != rump_empty_pgd)
+		free_page((unsigned long)pgd);
 }
 
 #define __pte_free_tlb(tlb, pte, address)				\
