@@ -220,23 +220,6 @@ long handle_getcwd(struct call *call)
 
 /* ---- others ---- */
 
-long handle_mmap(struct call *call)
-{
-	int fd = call->args[4], rump_fd;
-	long args[6];
-
-	if ((int)call->args[3] & MAP_ANONYMOUS)
-		return host_call(call);
-	rump_fd = fdtable_get(fd);
-	if (rump_fd == FDTABLE_HOST)
-		return host_call(call);
-	if (rump_fd == FDTABLE_PRIVATE)
-		return -EBADF;
-	memcpy(args, call->args, sizeof(args));
-	args[4] = rump_fd;
-	return rump_call(call, args);
-}
-
 long handle_mount(struct call *call)
 {
 	struct scratch scratch = {NULL};
