@@ -6,7 +6,7 @@
 open_libraries() {
 	[ -e "$1/librump.so.0" ] && return
 	mkdir -p "$1/rump"
-	find "$RUMP_BUILD/lib" -maxdepth 1 ! -type d -exec cp -L -t "$1" {} +
+	find "$RUMP_BUILD/lib" -maxdepth 1 -xtype f -exec cp -L -t "$1" {} +
 	cp -rL "$RUMP_BUILD/lib/rump/modules" "$1/rump/"
 	chmod -R a+rX "$1"
 }

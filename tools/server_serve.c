@@ -128,12 +128,14 @@ static int catch_signals(bool is_detached)
 
 	/* what the log's reader or a client does shall not end us */
 	sigaction(SIGPIPE, &ignore, NULL);
-	if (is_detached)
-		sigaction(SIGHUP, &ignore, NULL);
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
+	/* a terminal that goes away takes those in the foreground with it */
+	if (is_detached)
+		sigaction(SIGHUP, &ignore, NULL);
+	else
+		sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	server.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	halt_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
