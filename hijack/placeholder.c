@@ -134,6 +134,16 @@ int placeholder_make(bool is_cloexec)
 	return fd;
 }
 
+int placeholder_put(int fd, bool is_cloexec)
+{
+	int from = base();
+	long result = from < 0 ? from : fdtable_reserve(fd);
+
+	if (!result)
+		result = host(SYS_dup3, from, fd, is_cloexec ? O_CLOEXEC : 0);
+	return is_error(result) ? result : 0;
+}
+
 void rumphijack_private_fd(int fd, int is_private)
 {
 	if (is_private && !fdtable_reserve(fd))

@@ -14,6 +14,9 @@
 /* A new one under the lowest free number, entered in no table but reserved there. */
 int placeholder_make(bool is_cloexec);
 
+/* One under a number that is in use by what it replaces; reserved as well. 0 or -errno. */
+int placeholder_put(int fd, bool is_cloexec);
+
 /*
  * Moves a host descriptor of the kernel's or ours out of the application's way and
  * hides it.  Returns the new number; the old one if there is no room elsewhere.

@@ -3,8 +3,8 @@
  * sockets.c - sockets of routed families, and descriptors that travel over them.
  *
  * A message that carries descriptors over a rump AF_UNIX socket may carry rump
- * descriptors only, in the kernel's numbers; those that arrive get placeholders.
- * Over a host socket a placeholder would arrive as a dead descriptor: EXDEV.
+ * descriptors only, in the kernel's numbers; those that arrive get placeholders.  Over
+ * a socket of the host they travel as rights.c says.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,6 +13,7 @@
 #include "dispatch.h"
 #include "fdtable.h"
 #include "placeholder.h"
+#include "rights.h"
 
 #define CONTROL_MAX 4096 /* of one message; the kernel's limit is SCM_MAX_FD = 253 */
 
@@ -54,36 +55,12 @@ long handle_socket(struct call *call)
 	return 0;
 }
 
-/* The next control message, or NULL; lengths are not to be trusted. */
-static struct cmsghdr *next_control(char *control, size_t length, size_t *offset)
-{
-	struct cmsghdr *header;
-
-	if (*offset + sizeof(*header) > length)
-		return NULL;
-	header = (struct cmsghdr *)(control + *offset);
-	if (header->cmsg_len < sizeof(*header) || header->cmsg_len > length - *offset)
-		return NULL;
-	*offset += CMSG_ALIGN(header->cmsg_len);
-	return header;
-}
-
-static bool is_rights(const struct cmsghdr *header)
-{
-	return header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS;
-}
-
-static int rights_of(struct cmsghdr *header, int **ret_fds)
-{
-	*ret_fds = (int *)CMSG_DATA(header);
-	return (header->cmsg_len - sizeof(*header)) / sizeof(int);
-}
-
 /*
  * Copies the control data of a message that is to be sent, with descriptors in the
  * numbers of the side it goes to.  0; 1: there are none, nothing to change; -errno.
  */
-static int translate_rights(const struct msghdr *message, bool to_rump, char *control)
+static int translate_rights(struct call *call, const struct msghdr *message, bool to_rump,
+			    char *control, struct carriers *carriers)
 {
 	struct cmsghdr *header;
 	size_t offset = 0;
@@ -95,20 +72,20 @@ static int translate_rights(const struct msghdr *message, bool to_rump, char *co
 		return 1; /* the kernel refuses it */
 	if (user_copy(control, message->msg_control, message->msg_controllen))
 		return -EFAULT;
-	while ((header = next_control(control, message->msg_controllen, &offset))) {
-		if (!is_rights(header))
-			continue;
+	while ((header = rights_next(control, message->msg_controllen, &offset))) {
 		for (int i = 0, n = rights_of(header, &fds); i < n; i++) {
 			int rump_fd = fdtable_get(fds[i]);
 
 			if (rump_fd == FDTABLE_PRIVATE)
 				return -EBADF;
-			if ((rump_fd >= 0) != to_rump)
+			if (to_rump && rump_fd < 0)
 				return fds[i] < 0 ? -EBADF : -EXDEV;
-			if (to_rump) {
-				fds[i] = rump_fd;
-				found = 1;
-			}
+			if (rump_fd < 0)
+				continue;
+			fds[i] = to_rump ? rump_fd : rights_carry(call, rump_fd, carriers);
+			if (fds[i] < 0)
+				return fds[i];
+			found = 1;
 		}
 	}
 	return found ? 0 : 1;
@@ -118,6 +95,7 @@ static long send_one(struct call *call, int rump_fd, long at, long flags)
 {
 	struct msghdr message;
 	const struct msghdr *theirs = (const struct msghdr *)at;
+	struct carriers carriers;
 	char *control;
 	long memory, result;
 	int change;
@@ -135,7 +113,8 @@ static long send_one(struct call *call, int rump_fd, long at, long flags)
 	if (is_error(memory))
 		return -ENOMEM;
 	control = (char *)memory;
-	change = translate_rights(&message, rump_fd >= 0, control);
+	carriers.count = 0;
+	change = translate_rights(call, &message, rump_fd >= 0, control, &carriers);
 	if (change < 0) {
 		result = change;
 	} else {
@@ -146,6 +125,7 @@ static long send_one(struct call *call, int rump_fd, long at, long flags)
 		result = rump_fd < 0 ? host(SYS_sendmsg, call->args[0], at, flags)
 				     : rump(call, SYS_sendmsg, rump_fd, at, flags);
 	}
+	rights_done(&carriers);
 	host(SYS_munmap, memory, CONTROL_MAX);
 	return result;
 }
@@ -190,11 +170,24 @@ static long install_rights(struct call *call, struct msghdr *theirs, int flags)
 	if (!message.msg_control)
 		return 0;
 	/* the kernel has just written it: it can be read, and is well-formed */
-	while ((header = next_control(message.msg_control, message.msg_controllen, &offset)))
-		if (is_rights(header))
-			for (int i = 0, n = rights_of(header, &fds); i < n; i++)
-				fds[i] = install_fd(call, fds[i], flags & MSG_CMSG_CLOEXEC);
+	while ((header = rights_next(message.msg_control, message.msg_controllen, &offset)))
+		for (int i = 0, n = rights_of(header, &fds); i < n; i++)
+			fds[i] = install_fd(call, fds[i], flags & MSG_CMSG_CLOEXEC);
 	return 0;
+}
+
+static long receive_on_host(struct call *call, struct mmsghdr *messages)
+{
+	long result = host_call(call);
+
+	if (is_error(result))
+		return result;
+	if (call->nr == SYS_recvmsg)
+		rights_received(call, (struct msghdr *)call->args[1]);
+	else
+		for (long i = 0; i < result; i++)
+			rights_received(call, &messages[i].msg_hdr);
+	return result;
 }
 
 long handle_recvmsg(struct call *call)
@@ -206,7 +199,7 @@ long handle_recvmsg(struct call *call)
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
 	if (rump_fd == FDTABLE_HOST)
-		return host_call(call);
+		return receive_on_host(call, messages);
 	memcpy(args, call->args, sizeof(args));
 	args[0] = rump_fd;
 	result = rump_call(call, args);
