@@ -439,7 +439,7 @@ static bool one_turn(struct sp_channel *channel)
 		} else if (turn.in_used) {
 			turn.windows[i].offset = (fuzz_u32(input) % turn.in_used) & ~7U;
 			turn.windows[i].length =
-				fuzz_u32(input) % (turn.in_used - turn.windows[i].offset + 1);
+				fuzz_u32(input) % (1ULL + turn.in_used - turn.windows[i].offset);
 		}
 	}
 	channel->shared->turn = turn;
