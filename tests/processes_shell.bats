@@ -99,7 +99,7 @@ END'
 		(cd $D/d && ls && pwd); (umask 077; echo x >$D/secret; sh -c "touch $D/secret2")
 		stat -c "%a %n" $D/secret $D/secret2 $D/d/f
 		cd $D; ls; sh -c pwd; /bin/pwd; sh -c "cd d; ls; /bin/pwd"; pwd; cat secret
-		(cd d; (cd ..; ls); ls); cd d; cd ..; ls -d ../*/d | wc -l
+		(cd d; (cd ..; ls); ls); cd d; cd ..; ls -d ./d/../d
 		x=1; (x=2; echo $x >f); cat f; echo $x
 		umask 027; (sh -c "umask; mkdir made; stat -c %a made"); cd /; (cd $D && cat f); pwd'
 }
@@ -136,7 +136,7 @@ END'
 	scripts '
 		(exit 7); echo $?; sh -c "exit 9"; echo $?; cat $D/none 2>/dev/null; echo $?
 		sh -c "echo x >$D/f; kill -TERM \$\$"; echo $?; sh -c "cat $D/f; kill -KILL \$\$"; echo $?
-		(trap "echo term; cat $D/f; exit 3" TERM; sh -c "kill -TERM $$" & :) ; trap "" TERM
+		(trap "echo term; cat $D/f; exit 3" TERM; sh -c "kill -TERM \$PPID"; sleep 5); echo $?
 		(trap "echo bye >>$D/t" EXIT; echo in) ; cat $D/t
 		sh -c "trap \"cat $D/f; exit 4\" USR1; kill -USR1 \$\$; sleep 5"; echo $?
 		sh -c "trap \"\" PIPE; cat $D/f"; /no/such/program 2>/dev/null; echo $?
@@ -176,7 +176,8 @@ END'
 		(sleep 0.5; echo late >$D/x; cat $D/x) &
 		echo early >$D/y; cat $D/y'
 	scripts 'sh -c "(sleep 0.5; echo late >$D/x; cat $D/x) &"; echo early >$D/y; cat $D/y'
-	scripts 'echo a >$D/y; (sleep 0.5; cat $D/y) & exec cat $D/y'
+	# a local kernel's process outlives what it has executed: told after its end
+	scripts '{ echo a >$D/y; (sleep 0.5; cat $D/y) & exec cat $D/y; } | cat'
 }
 
 @test "a local kernel that outlives its program says so, once, and the data is there" {
@@ -187,7 +188,7 @@ END'
 		bash -c 'echo now >/rump/a; (sleep 1; echo later >/rump/b) & exit 5'
 	echo "$output"
 	[ "$status" = 5 ]
-	[ "$(grep -cE '^rump kernel: process [0-9]+ waits for 1 process' <<<"$output")" = 1 ]
+	[ "$(grep -cE '^rumphijack: rump kernel: process [0-9]+ waits for 1 process' <<<"$output")" = 1 ]
 	[ ${#lines[@]} = 1 ]
 	none_left
 	check_image ext4 "$T/disk"
@@ -240,8 +241,8 @@ END
 		mkfifo $D/p; (while read -r l; do echo "got $l"; done <$D/p >$D/out) & pid=$!
 		exec 3>$D/p; echo one >&3; sleep 0.2; kill -STOP $pid; echo two >&3; sleep 0.2; cat $D/out
 		kill -CONT $pid; sleep 0.2; echo three >&3; exec 3>&-; wait $pid; cat $D/out'
-	# the first process, with a child that goes on
-	scripts '
+	# the first process, with a child that goes on: not where the kernel stops with it
+	KERNELS=${KERNELS/local/} scripts '
 		echo x >$D/f; me=$$
 		(sleep 0.3; cat $D/f >&2; kill -CONT $me) & kill -STOP $me; wait; cat $D/f'
 	scripts '
