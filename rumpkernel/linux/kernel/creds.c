@@ -49,13 +49,13 @@ static bool keeper_follows(const struct rump_process *process)
 	       READ_ONCE(process->keeper->real_cred) == READ_ONCE(process->cred);
 }
 
-long rump_creds_changed(long ret)
+void rump_creds_changed(void)
 {
 	struct rump_process *process = current->thread.process;
 	const struct cred *old;
 
 	if (!process || !rump_creds_differ(process))
-		return ret;
+		return;
 	spin_lock_irq(&rump_process_lock);
 	old = process->cred;
 	process->cred = get_current_cred();
@@ -63,7 +63,6 @@ long rump_creds_changed(long ret)
 	spin_unlock_irq(&rump_process_lock);
 	put_cred(old);
 	wait_event_killable(keeper_wait, keeper_follows(process));
-	return ret;
 }
 
 static struct group_info *groups_of(const struct rumpuser_client *client)

@@ -38,6 +38,7 @@ static struct export *find(const unsigned long long handle[2])
 struct file_request {
 	int fd;
 	unsigned long long *handle;
+	bool is_done;		/* even if the caller was killed just then */
 };
 
 static long file_export(void *arg)
@@ -57,6 +58,7 @@ static long file_export(void *arg)
 	spin_lock(&lock);
 	hash_add(exports, &export->node, export->handle[0]);
 	spin_unlock(&lock);
+	request->is_done = true;
 	return 0;
 }
 
@@ -64,7 +66,9 @@ int rump_file_export(int fd, unsigned long long ret_handle[2])
 {
 	struct file_request request = { .fd = fd, .handle = ret_handle };
 
-	return rump_kernel_call(file_export, &request);
+	long err = rump_kernel_call(file_export, &request);
+
+	return request.is_done ? 0 : err;
 }
 
 static long file_import(void *arg)

@@ -260,9 +260,11 @@ static void bury(struct rump_process *process)
 	spin_lock_irq(&rump_process_lock);
 	process->is_ending = true;
 	spin_unlock_irq(&rump_process_lock);
-	/* by another process of the rump kernel: the client goes the same way */
+	/* by another process of the rump kernel: who it stands for goes the same way */
 	if (rump_is_client(process) && !READ_ONCE(process->is_told))
 		process->client.signal(process->client.host, SIGKILL);
+	else if (process == &rump_process0)
+		hyp()->signal(this_vcpu()->thread->host_tid, SIGKILL);
 	do {
 		wait_event(*process->wait, process->attach_queue || !process->lwps);
 		thread = next_attach(process);

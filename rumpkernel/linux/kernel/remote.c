@@ -44,6 +44,9 @@
 #include <asm/rump.h>
 #include "lwp.h"
 
+/* rather a client than the program that has the kernel in it */
+#define CLIENT_OOM_SCORE	500
+
 /* ---- new processes ---- */
 
 struct client_process {
@@ -71,20 +74,22 @@ void rump_clients_begin(void)
 
 static int become_client(struct client_start *start)
 {
-	int err = rump_become_remote();
+	int err = rump_become_remote(), dumpable;
 
 	if (err)
 		return err;
 	set_task_comm(current, start->name);
-	if (start->parent) {
-		commit_creds(start->cred);
+	current->signal->oom_score_adj = CLIENT_OOM_SCORE;
+	/* who this was until now does not count for /proc */
+	dumpable = start->parent ? get_dumpable(current->mm) : SUID_DUMP_USER;
+	commit_creds(start->cred);
+	set_dumpable(current->mm, dumpable);
+	if (start->parent)
 		return 0;
-	}
 	set_fs_root(current->fs, &client_root);
 	set_fs_pwd(current->fs, &client_root);
 	__close_range(0, ~0U, 0);
 	ksys_setsid();
-	commit_creds(start->cred);
 	return 0;
 }
 
@@ -152,14 +157,21 @@ static long process_new(void *arg)
 	return start_client(client, &start);
 }
 
+struct fork {
+	const struct rumpuser_client *client;
+	pid_t pid;
+};
+
 static long process_fork(void *arg)
 {
+	struct fork *fork = arg;
 	struct client_start start = {
 		.parent = current->thread.process,
 		.cred = (struct cred *)get_current_cred(),
 	};
 
-	return start_client(arg, &start);
+	fork->pid = start_client(fork->client, &start);
+	return 0;
 }
 
 int rump_process_new(const struct rumpuser_client *client)
@@ -169,7 +181,11 @@ int rump_process_new(const struct rumpuser_client *client)
 
 int rump_process_fork(const struct rumpuser_client *client)
 {
-	return rump_kernel_call(process_fork, (void *)client);
+	struct fork fork = { .client = client };
+	long err = rump_kernel_call(process_fork, &fork);
+
+	/* there may be a child also where the parent was killed before it could say so */
+	return fork.pid ? fork.pid : err;
 }
 
 /* ---- exec ---- */
@@ -325,7 +341,7 @@ int rump_thread_join(int pid, int tid, struct rumpuser_remote *remote)
 	ret = rump_request(thread, RUMP_REQ_JOIN, pid, tid);
 	if (ret)
 		forget(thread);
-	return ret;
+	return ret == -EINTR ? -ESRCH : ret;	/* it was killed just now */
 }
 
 void rump_thread_leave(void)

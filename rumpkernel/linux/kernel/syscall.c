@@ -148,8 +148,12 @@ static long rump_futex(u32 __user *uaddr, int op, u32 val, const struct __kernel
 				 unsigned long a4, unsigned long a5, unsigned long a6)	\
 	{										\
 		sys_call_ptr_t call = (sys_call_ptr_t)(void *)sys_##name;		\
+		const struct cred *old = current->real_cred;				\
+		long ret = call(a1, a2, a3, a4, a5, a6);				\
 											\
-		return rump_creds_changed(call(a1, a2, a3, a4, a5, a6));		\
+		if (current->real_cred != old)						\
+			rump_creds_changed();						\
+		return ret;								\
 	}
 
 CHANGES_CREDS(capset)

@@ -42,8 +42,8 @@
 /* transfers that are kept, and the largest of them */
 #define RANGES		16
 #define FETCH_MAX	(64UL << 10)
-/* bytes from which on an immediate transfer costs less than a record */
-#define DIRECT_MIN	1024
+/* bytes from which on an immediate transfer costs less than a record; a page does not */
+#define DIRECT_MIN	(32UL << 10)
 
 /* struct rump_sp_record of rump_sp.h; the bytes follow, padded to a multiple of 8 */
 struct record {

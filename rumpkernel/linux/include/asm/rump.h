@@ -255,8 +255,8 @@ int rump_file_import(const unsigned long long handle[2]);
 void rump_file_release(const unsigned long long handle[2]);
 
 /* ---- creds.c ---- */
-/* after a call that may have changed the caller's credentials; returns ret */
-long rump_creds_changed(long ret);
+/* the current lwp's credentials have changed */
+void rump_creds_changed(void);
 
 /* ---- switch.S ---- */
 void rump_task_trampoline(void);
