@@ -24,12 +24,15 @@ static const char *url_of(const char *path)
 	return url;
 }
 
+/* 0 stands for what is not given. */
 static int serve_with(struct rumpuser_sp_options options)
 {
+	options.listen_fd = options.listen_fd ? options.listen_fd : -1;
+	options.group = options.group ? options.group : -1;
 	return rumpuser_sp_serve(&options);
 }
 
-#define OPTIONS(...) ((struct rumpuser_sp_options){.listen_fd = -1, .group = -1, __VA_ARGS__})
+#define OPTIONS(...) ((struct rumpuser_sp_options){__VA_ARGS__})
 
 static bool told(const char *words)
 {
@@ -124,14 +127,14 @@ static void test_files(void)
 static void test_group(void)
 {
 	char *path = at("group");
-	struct rumpuser_sp_options options = OPTIONS(.url = url_of(path), .mode = 0660);
+	struct rumpuser_sp_options options =
+		OPTIONS(.url = url_of(path), .mode = 0660, .group = 4321);
 	struct stat status;
 
 	if (getuid()) {
 		skip("not root: no other group to give the socket to");
 		return;
 	}
-	options.group = 4321;
 	is(serve_with(options), 0, "a group");
 	ok(!stat(path, &status) && status.st_gid == 4321 && status.st_mode == (S_IFSOCK | 0660),
 	   "has the socket");
@@ -219,7 +222,7 @@ static void test_secret(void)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
 	is(serve_with(OPTIONS(.listen_fd = fd)), -EINVAL, "a socket that does not listen");
 	close(fd);
-	is(serve_with(OPTIONS(.listen_fd = 0)), -EINVAL, "a descriptor that is none");
+	is(serve_with(OPTIONS(.listen_fd = 999)), -EINVAL, "a descriptor that is none");
 }
 
 static int halts, restarts;
