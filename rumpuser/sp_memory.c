@@ -65,10 +65,11 @@ static int write_direct(struct sp_channel *channel, struct iovec *here, struct i
 			there++;
 			count--;
 		}
-		if (count) {
+		if (count && done) {
 			here->iov_base = (char *)here->iov_base + done;
 			here->iov_len -= (unsigned long)done;
-			there->iov_base = (char *)there->iov_base + done;
+			/* theirs is a number, which may be 0 */
+			there->iov_base = (void *)((uintptr_t)there->iov_base + (uintptr_t)done);
 			there->iov_len -= (unsigned long)done;
 		}
 	}
