@@ -53,6 +53,12 @@ enum rump_sp_type {
 	RUMP_SP_SOCKET,
 	/* from the server, unasked: rump_sp_signal, a signal for the client's process */
 	RUMP_SP_SIGNAL,
+	/*
+	 * instead of HELLO, as struct rump_sp_hello with the secret: the sender's family ends
+	 * with it.  A private server that agrees ends, and then the connection does; else the
+	 * answer is EBUSY (others live).
+	 */
+	RUMP_SP_LEAVE,
 };
 
 struct rump_sp_message {

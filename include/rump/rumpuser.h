@@ -379,6 +379,8 @@ struct rumpuser_sp_options {
 	unsigned int is_any_address;	/* tcp:// may bind more than loopback */
 	/* a client that is root in the rump kernel asks for the end; in a thread of its own */
 	void (*halt)(int is_restart);
+	/* LEAVE: whether the server ends now, which it then does by itself; NULL: never */
+	int (*leave)(void);
 };
 int rumpuser_sp_serve(const struct rumpuser_sp_options *options);
 /* process_fork() for the caller, which is an lwp; returns the child's control socket */
