@@ -238,7 +238,7 @@ _without_pids() {
 	sed -E '/^rumphijack: rump kernel: process [0-9]+ waits for [0-9]+ process/d; s/^(.*: line [0-9]+: +)[0-9]+ /\1PID /'
 }
 
-# same COMMAND...
+# same COMMAND...; $filter: what both outputs go through, such as sort
 same() {
 	local host=$T/host/$RANDOM rump=/rump/tmp want got
 	mkdir -p "$host"
@@ -249,8 +249,8 @@ same() {
 	fi
 	want=$(D=$host timeout -k 5 "$limit" "$@" 2>&1 3>&-; echo "status $?")
 	got=$(D=$rump client "$@" 2>&1 3>&-; echo "status $?")
-	diff <(echo "${want//"$host"/@}" | _without_pids) \
-		<(echo "${got//"$rump"/@}" | _without_pids) >"$T/diff" || {
+	diff <(echo "${want//"$host"/@}" | _without_pids | "${filter:-cat}") \
+		<(echo "${got//"$rump"/@}" | _without_pids | "${filter:-cat}") >"$T/diff" || {
 		echo "host, then $kernel:"
 		head -n 40 "$T/diff"
 		return 1

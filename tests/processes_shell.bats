@@ -172,12 +172,14 @@ END'
 }
 
 @test "the parent ends before its child" {
+	# a local kernel's process outlives what it has executed: told after its end
+	filter=sort
 	scripts '
 		(sleep 0.5; echo late >$D/x; cat $D/x) &
 		echo early >$D/y; cat $D/y'
 	scripts 'sh -c "(sleep 0.5; echo late >$D/x; cat $D/x) &"; echo early >$D/y; cat $D/y'
-	# a local kernel's process outlives what it has executed: told after its end
-	scripts '{ echo a >$D/y; (sleep 0.5; cat $D/y) & exec cat $D/y; } | cat'
+	scripts 'echo a >$D/y; (sleep 0.5; cat $D/y) & exec cat $D/y'
+	scripts '(sleep 0.5; cat $D/y) & echo a >$D/y; exit 3'
 }
 
 @test "a local kernel that outlives its program says so, once, and the data is there" {
@@ -188,7 +190,7 @@ END'
 		bash -c 'echo now >/rump/a; (sleep 1; echo later >/rump/b) & exit 5'
 	echo "$output"
 	[ "$status" = 5 ]
-	[ "$(grep -cE '^rumphijack: rump kernel: process [0-9]+ waits for 1 process' <<<"$output")" = 1 ]
+	[ "$(grep -cE '^rumphijack: rump kernel: process [0-9]+ waits for [12] process' <<<"$output")" = 1 ]
 	[ ${#lines[@]} = 1 ]
 	none_left
 	check_image ext4 "$T/disk"
