@@ -12,11 +12,11 @@
  */
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 
 #include "dispatch.h"
 #include "placeholder.h"
+#include "signals.h"
 #include "trap.h"
 #include "wait.h"
 
@@ -80,7 +80,7 @@ static void *run(void *argument)
 
 static int start_thread(struct helper *helper)
 {
-	unsigned long all = ~0UL & ~(1UL << (SIGSYS - 1)), old;
+	unsigned long all = SIGNALS_OF_SERVICE, old;
 	pthread_attr_t attributes;
 	pthread_t thread;
 	int error;

@@ -32,6 +32,7 @@
 #define SA_RESTORER_FLAG 0x04000000UL
 #define THREADS_MAX 8192
 #define FREEZE_NS 2000000000L /* for threads that do not answer */
+#define BEGIN_TRIES 100	      /* milliseconds that a thread may take to begin */
 #define GRACE_NS 200000000UL  /* for clients that are about to go */
 
 /* ---- threads ---- */
@@ -71,21 +72,11 @@ static void read_task(int tid, const char *file, char *text, long size)
 	text[length < 0 ? 0 : length] = '\0';
 }
 
-/*
- * Whether a thread is one of the kernel's: by its name, and by its signal mask, as a
- * program may give its threads such names.  One of those that is stopped may have the
- * kernel stopped with it.
- */
-static bool is_kernels(int tid)
+static unsigned long mask_of(int tid)
 {
-	char name[32], status[2048];
 	unsigned long mask = 0;
+	char status[2048];
 
-	read_task(tid, "comm", name, sizeof(name));
-	if (!*name)
-		return true; /* it has ended */
-	if (strncmp(name, "rump-", 5) && strncmp(name, "rs-", 3))
-		return false;
 	read_task(tid, "status", status, sizeof(status));
 	for (const char *p = status; *p; p++) {
 		if (strncmp(p, "\nSigBlk:\t", 9))
@@ -94,7 +85,24 @@ static bool is_kernels(int tid)
 			mask = mask << 4 | (*p <= '9' ? *p - '0' : *p - 'a' + 10);
 		break;
 	}
-	return mask & SIGNAL_BIT(SIGTERM) && mask & SIGNAL_BIT(SIGUSR1) && mask >> 34;
+	return mask;
+}
+
+/*
+ * Whether a thread is one of the kernel's, as its signal mask tells: one of those that is
+ * stopped may have the kernel stopped with it.  libc lets a new thread begin with all
+ * blocked; its own mask follows soon.
+ */
+static bool is_kernels(int tid)
+{
+	struct timespec pause = {0, 1000000};
+	unsigned long mask = mask_of(tid);
+
+	for (int i = 0; i < BEGIN_TRIES && mask & SIGNAL_BIT(SIGSEGV); i++) {
+		host(SYS_nanosleep, &pause, NULL);
+		mask = mask_of(tid);
+	}
+	return (mask | SIGNALS_UNBLOCKABLE) == (SIGNALS_OF_SERVICE | SIGNALS_UNBLOCKABLE);
 }
 
 static bool is_in(const int *tids, unsigned int count, int tid)

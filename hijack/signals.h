@@ -20,6 +20,16 @@ struct kernel_sigaction {
 /* What is never blocked, whatever the application asks for: faults and the trap. */
 #define SIGNALS_KEPT (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGSYS))
 
+/*
+ * What the kernel's host threads have blocked, and nobody else: all but what a fault
+ * raises and libc's own three (service_mask() of librumpuser).
+ */
+#define SIGNALS_OF_SERVICE                                                                 \
+	(~(SIGNALS_KEPT | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | \
+	   SIGNAL_BIT(SIGABRT) | 7UL << 31))
+/* what none can block: the host does not show it */
+#define SIGNALS_UNBLOCKABLE (SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP))
+
 /* At start: the handler of faults on the application's pointers. */
 void signals_start(void);
 /* The kernel runs: signals that would end the process without a sync are caught. */
