@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "private.h"
@@ -68,20 +69,33 @@ static int send_message(struct session *session, const void *message, size_t len
 int control_send(struct session *session, enum rump_sp_type type, struct rump_sp_message *head,
 		 size_t length)
 {
+	uint32_t live = __atomic_load_n(&session->live, __ATOMIC_ACQUIRE);
+	int error;
+
 	head->length = (uint32_t)length;
 	head->type = type;
 	head->is_answer = 0;
 	head->error = 0;
 	head->id = __atomic_add_fetch(&session->next_id, 1, __ATOMIC_RELAXED);
-	return send_message(session, head, length);
+	error = send_message(session, head, length);
+	if (error == -ENOTCONN)
+		session_lost(session, live);
+	return error;
 }
 
 /* ---- receiving, with the session's lock ---- */
 
-static void tell_arrival(struct session *session)
+/* Those who wait for id are among those that wait for its bit. */
+static uint32_t bit_of(uint32_t id)
+{
+	return 1U << id % 32;
+}
+
+static void tell_arrival(struct session *session, uint32_t id)
 {
 	__atomic_add_fetch(&session->arrivals, 1, __ATOMIC_RELEASE);
-	host(SYS_futex, &session->arrivals, HOST_FUTEX_WAKE | HOST_FUTEX_PRIVATE, INT_MAX);
+	host(SYS_futex, &session->arrivals, HOST_FUTEX_WAKE_BITSET | HOST_FUTEX_PRIVATE, INT_MAX,
+	     NULL, NULL, bit_of(id));
 }
 
 static void raise_for_process(const struct rump_sp_signal *message)
@@ -91,21 +105,37 @@ static void raise_for_process(const struct rump_sp_signal *message)
 		host(SYS_kill, host(SYS_getpid), message->signal);
 }
 
-/* Nobody waits for the oldest ones any more. */
-static void park(struct session *session, const struct parked *message)
+static struct parked *free_place(struct session *session)
 {
-	struct parked *place = NULL;
+	long address;
 
-	for (int i = 0; i < PARKED && !place; i++)
+	if (!session->parked) {
+		address = host(SYS_mmap, NULL, PARKED_MAX * sizeof(struct parked),
+			       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			       -1, 0);
+		if (host_failed(address))
+			return NULL;
+		session->parked = (struct parked *)address;
+	}
+	for (uint32_t i = 0; i < session->parked_end; i++)
 		if (!session->parked[i].is_used)
-			place = &session->parked[i];
+			return &session->parked[i];
+	return session->parked_end < PARKED_MAX ? &session->parked[session->parked_end++] : NULL;
+}
+
+/* false: no room */
+static bool park(struct session *session, const struct parked *message)
+{
+	struct parked *place = free_place(session);
+
 	if (!place) {
-		place = &session->parked[session->victim++ % PARKED];
-		fd_close_private(place->fd);
+		fd_close_private(message->fd);
+		return false;
 	}
 	*place = *message;
 	place->is_used = true;
-	tell_arrival(session);
+	tell_arrival(session, message->head.id);
+	return true;
 }
 
 static bool is_wanted(const struct parked *message, enum rump_sp_type type, uint32_t id)
@@ -119,14 +149,16 @@ static bool is_wanted(const struct parked *message, enum rump_sp_type type, uint
 static bool unpark(struct session *session, enum rump_sp_type type, uint32_t id,
 		   struct parked *ret_message)
 {
-	for (int i = 0; i < PARKED; i++) {
+	for (uint32_t i = 0; i < session->parked_end; i++) {
 		struct parked *parked = &session->parked[i];
 
-		if (parked->is_used && is_wanted(parked, type, id)) {
-			*ret_message = *parked;
-			parked->is_used = false;
-			return true;
-		}
+		if (!parked->is_used || !is_wanted(parked, type, id))
+			continue;
+		*ret_message = *parked;
+		parked->is_used = false;
+		while (session->parked_end && !session->parked[session->parked_end - 1].is_used)
+			session->parked_end--;
+		return true;
 	}
 	return false;
 }
@@ -160,7 +192,8 @@ static int receive(struct session *session, enum rump_sp_type type, uint32_t id,
 			*ret_message = message;
 			return 0;
 		}
-		park(session, &message);
+		if (!park(session, &message))
+			return -ENOMEM;
 	}
 }
 
@@ -199,10 +232,11 @@ static int look_and_sleep(struct session *session, const struct waiting *wanted,
 	if (is_receiver) {
 		poll_connection(session, POLLIN, timeout);
 	} else {
-		struct timespec time = time_of(timeout < RECEIVER_TIME ? timeout : RECEIVER_TIME);
+		struct timespec time =
+			time_of(host_now() + (timeout < RECEIVER_TIME ? timeout : RECEIVER_TIME));
 
-		host(SYS_futex, &session->arrivals, HOST_FUTEX_WAIT | HOST_FUTEX_PRIVATE, seen,
-		     &time);
+		host(SYS_futex, &session->arrivals, HOST_FUTEX_WAIT_BITSET | HOST_FUTEX_PRIVATE,
+		     seen, &time, NULL, bit_of(wanted->id));
 	}
 	return -EAGAIN;
 }
@@ -211,9 +245,12 @@ static void leave(struct session *session)
 {
 	uint64_t mask = lock_take(&session->lock);
 
-	if (session->receiver == thread_id()) {
+	if (session->receiver == thread_id())
 		session->receiver = 0;
-		tell_arrival(session);
+	/* one of those that wait shall be the next */
+	if (!session->receiver) {
+		__atomic_add_fetch(&session->arrivals, 1, __ATOMIC_RELEASE);
+		host(SYS_futex, &session->arrivals, HOST_FUTEX_WAKE | HOST_FUTEX_PRIVATE, 1);
 	}
 	lock_release(&session->lock, mask);
 }

@@ -126,19 +126,29 @@ static void add_window(struct gathering *g, uint64_t address, size_t length)
 	g->used += (uint32_t)((length + 7) & ~7UL);
 }
 
-/* Returns the copy, or NULL when there is none. */
-static const char *piece(struct gathering *g, uint64_t address, size_t length)
+static bool has_room(const struct gathering *g)
+{
+	return g->windows < RUMP_SP_WINDOWS && g->used < g->room;
+}
+
+/* What is cut off is asked for when it is its turn. */
+static void bytes(struct gathering *g, uint64_t address, size_t length)
+{
+	if (!address || !length || !has_room(g) || (length > DIRECT_LENGTH && g->is_direct))
+		return;
+	if (length > g->room - g->used)
+		length = g->room - g->used;
+	if (!copy_in(g->channel->data + g->used, address, length))
+		add_window(g, address, length);
+}
+
+/* All of it, or NULL. */
+static const char *whole(struct gathering *g, uint64_t address, size_t length)
 {
 	char *to = g->channel->data + g->used;
 
-	if (!address || !length || g->windows == RUMP_SP_WINDOWS || g->used >= g->room)
-		return NULL;
-	if (length > DIRECT_LENGTH && g->is_direct)
-		return NULL;
-	/* the rest is asked for when it is its turn */
-	if (length > g->room - g->used)
-		length = g->room - g->used;
-	if (copy_in(to, address, length))
+	if (!address || !length || !has_room(g) || length > g->room - g->used ||
+	    copy_in(to, address, length))
 		return NULL;
 	add_window(g, address, length);
 	return to;
@@ -149,7 +159,7 @@ static void string(struct gathering *g, uint64_t address)
 	size_t room = g->room - g->used;
 	long length;
 
-	if (!address || g->windows == RUMP_SP_WINDOWS || g->used >= g->room)
+	if (!address || !has_room(g))
 		return;
 	length = copy_in_string(g->channel->data + g->used, address,
 				room < PATH_MAX ? room : PATH_MAX);
@@ -164,42 +174,44 @@ static void vector(struct gathering *g, uint64_t address, uint64_t count, bool i
 
 	if (count > IOV_MAX_LINUX)
 		return; /* EINVAL */
-	copy = piece(g, address, count * sizeof(one));
+	copy = whole(g, address, count * sizeof(one));
 	for (uint64_t i = 0; copy && is_in && i < count && g->windows < RUMP_SP_WINDOWS; i++) {
 		memcpy(&one, copy + i * sizeof(one), sizeof(one));
-		piece(g, (uint64_t)one.iov_base, one.iov_len);
+		bytes(g, (uint64_t)one.iov_base, one.iov_len);
 	}
 }
 
-static void message(struct gathering *g, uint64_t address, bool is_in)
+/* false: not there */
+static bool message(struct gathering *g, uint64_t address, bool is_in)
 {
-	const char *copy = piece(g, address, sizeof(struct msghdr));
+	const char *copy = whole(g, address, sizeof(struct msghdr));
 	struct msghdr head;
 
 	if (!copy)
-		return;
+		return false;
 	memcpy(&head, copy, sizeof(head));
 	if (is_in) {
-		piece(g, (uint64_t)head.msg_name, head.msg_namelen);
-		piece(g, (uint64_t)head.msg_control, head.msg_controllen);
+		bytes(g, (uint64_t)head.msg_name, head.msg_namelen);
+		bytes(g, (uint64_t)head.msg_control, head.msg_controllen);
 	}
 	vector(g, (uint64_t)head.msg_iov, (uint64_t)head.msg_iovlen, is_in);
+	return true;
 }
 
 static void messages(struct gathering *g, uint64_t address, uint64_t count)
 {
-	for (uint64_t i = 0; i < count && g->windows < RUMP_SP_WINDOWS; i++)
-		message(g, address + i * sizeof(struct mmsghdr), true);
+	for (uint64_t i = 0; i < count && message(g, address, true); i++)
+		address += sizeof(struct mmsghdr);
 }
 
 static void mask_pair(struct gathering *g, uint64_t address)
 {
-	const char *copy = piece(g, address, 16);
+	const char *copy = whole(g, address, 16);
 	uint64_t set;
 
 	if (copy) {
 		memcpy(&set, copy, sizeof(set));
-		piece(g, set, 8);
+		bytes(g, set, 8);
 	}
 }
 
@@ -244,16 +256,16 @@ static void gather_item(struct gathering *g, const struct item *item, const long
 		string(g, address);
 		break;
 	case KIND_FIXED:
-		piece(g, address, item->size);
+		bytes(g, address, item->size);
 		break;
 	case KIND_BUFFER:
 	case KIND_ARRAY:
 		if (count <= SSIZE_MAX / 256)
-			piece(g, address, count * item->size);
+			bytes(g, address, count * item->size);
 		break;
 	case KIND_SETS:
 		if ((int32_t)count > 0)
-			piece(g, address, ((uint32_t)count + 63) / 64 * 8);
+			bytes(g, address, ((uint32_t)count + 63) / 64 * 8);
 		break;
 	case KIND_VECTOR:
 	case KIND_VECTOR_IN:
@@ -270,7 +282,7 @@ static void gather_item(struct gathering *g, const struct item *item, const long
 		mask_pair(g, address);
 		break;
 	case KIND_COMMAND:
-		piece(g, address, command_size(g->number, (uint32_t)count));
+		bytes(g, address, command_size(g->number, (uint32_t)count));
 		break;
 	}
 }

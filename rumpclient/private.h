@@ -64,7 +64,8 @@ enum session_state {
 	SESSION_LOST, /* the connection is gone */
 };
 
-#define PARKED 8
+/* more than threads that can ask at once, and what some have asked for and left by longjmp() */
+#define PARKED_MAX 16384
 
 /* An answer that another thread than its own has received. */
 struct parked {
@@ -97,11 +98,11 @@ struct session {
 	/* one thread connects, the others wait */
 	uint32_t connecting; /* atomic, a futex; tid of the one */
 	/* control.c */
-	uint32_t next_id;  /* atomic */
-	uint32_t arrivals; /* a futex: + 1 when somebody should look again */
-	uint32_t receiver; /* tid of the thread that waits for messages */
-	uint32_t victim;   /* the parked answer that is thrown away next */
-	struct parked parked[PARKED];
+	uint32_t next_id;      /* atomic */
+	uint32_t arrivals;     /* a futex: + 1 when somebody should look again */
+	uint32_t receiver;     /* tid of the thread that waits for messages */
+	uint32_t parked_end;   /* above it none is used */
+	struct parked *parked; /* memory for PARKED_MAX, mapped when the first one comes */
 };
 
 /* The process' own; the caller's, which in a child that shares memory is another. */

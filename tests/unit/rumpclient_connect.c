@@ -118,12 +118,16 @@ static void losing(void)
 {
 	uint64_t start;
 
-	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 5), 5, "a call");
+	shutdown(fake.last_socket, SHUT_RDWR);
+	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 5), -ENOTCONN, "lost before the first call");
+	rumpclient_setconnretry(RUMPCLIENT_RETRYCONN_ONCE);
+	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 5), 5, "the next one connects");
+	rumpclient_setconnretry(0);
 	is_int(call(DO_CLOSE, 0, 0, 0, 0, 0, 0), -ENOTCONN, "the server leaves in a call");
 	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 5), -ENOTCONN, "retry 0: no more calls");
 	rumpclient_setconnretry(RUMPCLIENT_RETRYCONN_ONCE);
 	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 5), 5, "once: a new connection");
-	is_int(rumpclient_generation(), 2, "the next generation");
+	is_int(rumpclient_generation(), 3, "the next generation");
 	start = now_ms();
 	is_int(call(DO_HANG_UP, 0, 0, 0, 0, 0, 0), -ENOTCONN, "the server hangs up in a call");
 	ok(now_ms() - start < 2000, "which is seen soon");
@@ -131,7 +135,7 @@ static void losing(void)
 	fake.closes_at = RUMP_SP_CHANNEL;
 	call(DO_CLOSE, 0, 0, 0, 0, 0, 0);
 	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 6), 6, "lost while a channel is made: tried again");
-	is_int(rumpclient_generation(), 5, "on another connection");
+	is_int(rumpclient_generation(), 6, "on another connection");
 
 	call(DO_CLOSE, 0, 0, 0, 0, 0, 0);
 	fake.error = EAGAIN;
@@ -399,23 +403,14 @@ static void signals(void)
 	ok(handled == 2 && usr2 == 1, "they are raised before the call returns");
 }
 
-static void *waits_for_signal(void *arg)
+static void send_signal(int socket)
 {
 	struct rump_sp_signal message = {
 		.head = {.type = RUMP_SP_SIGNAL},
 		.signal = SIGUSR1,
 	};
 
-	(void)arg;
-	fake_send((int)(long)arg, &message.head, sizeof(message), -1);
-	return NULL;
-}
-
-static int last_socket;
-static int64_t note_socket(struct fake_channel *channel)
-{
-	last_socket = channel->socket;
-	return 0;
+	fake_send(socket, &message.head, sizeof(message), -1);
 }
 
 static void messages(void)
@@ -438,10 +433,8 @@ static void messages(void)
 	install(0);
 	fake.flags = RUMP_SP_SIGNALS;
 	call(DO_CLOSE, 0, 0, 0, 0, 0, 0);
-	fake.call = note_socket;
 	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 0), 0, "a connection with such");
-	fake.call = answer;
-	waits_for_signal((void *)(long)last_socket);
+	send_signal(fake.last_socket);
 	for (int i = 0; i < 500 && !handled; i++)
 		usleep(10000);
 	is_int(handled, 1, "is looked at while nothing is called");

@@ -46,6 +46,7 @@ struct fake {
 	/* set: the connection is closed instead of answering this type once */
 	int closes_at;
 	/* what came */
+	int last_socket;
 	uint32_t hellos, connections, interrupts, channel_ends, execs, halts;
 	uint32_t interrupted[256]; /* request of the last INTERRUPT of each channel */
 	struct rump_sp_hello hello;
@@ -303,6 +304,7 @@ static void *fake_accept(void *arg)
 
 	(void)arg;
 	while ((fd = accept4(fake.listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		fake.last_socket = fd;
 		__atomic_add_fetch(&fake.connections, 1, __ATOMIC_SEQ_CST);
 		fake_thread(fake_serve_client, (void *)(long)fd);
 	}
