@@ -47,6 +47,9 @@
 #include "server_private.h"
 #include "server_restart.h"
 
+/* how long a private server waits for clients whose family has ended */
+#define LEAVE_PATIENCE_MS 1000
+
 enum reason {
 	REASON_NONE,
 	REASON_SIGNAL,
@@ -59,6 +62,10 @@ enum reason {
 /* Raised by on_halt() in a thread of librumpuser's. */
 static int halt_event = -1;
 static int wants_restart;
+
+/* Raised by on_leave(): the last process of a private server's family waits for our end. */
+static int leave_event = -1;
+static int lifeline = -1;
 
 static struct {
 	unsigned char secret[RUMP_SP_SECRET_SIZE];
@@ -76,6 +83,18 @@ static void on_halt(int is_restart)
 	/* it takes that unless it is full, and then it has been raised */
 	if (write(halt_event, &one, sizeof(one)) < 0)
 		message_to_log("halt: %s", strerror(errno));
+}
+
+/* Called by a thread of librumpuser's; does not wait. */
+static int on_leave(void)
+{
+	struct pollfd polled = {.fd = lifeline, .events = 0};
+	const uint64_t one = 1;
+
+	/* somebody else holds the lifeline, or nothing can be known: go on */
+	if (poll(&polled, 1, 0) != 1)
+		return 0;
+	return write(leave_event, &one, sizeof(one)) == sizeof(one);
 }
 
 static int failed(const char *what, int error)
@@ -139,8 +158,11 @@ static int catch_signals(bool is_detached)
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	server.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	halt_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	leave_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	server.alone_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return server.signal_fd < 0 || halt_event < 0 || server.alone_event < 0 ? errno : 0;
+	if (server.signal_fd < 0 || halt_event < 0 || leave_event < 0 || server.alone_event < 0)
+		return errno;
+	return 0;
 }
 
 /* ---- up ---- */
@@ -183,6 +205,7 @@ static int serve_address(const struct server_options *options, const struct serv
 		.secret = options->secret_fd >= 0 ? server.secret : NULL,
 		.is_any_address = options->is_any_address,
 		.halt = on_halt,
+		.leave = options->is_private ? on_leave : NULL,
 	};
 	const char *name = address->url ? address->url : "socket";
 	int error = 0;
@@ -261,33 +284,46 @@ static enum reason reason_of_signal(void)
 
 static enum reason wait_for_end(const struct server_options *options)
 {
-	struct pollfd polls[] = {
-		{.fd = server.signal_fd, .events = POLLIN},
-		{.fd = halt_event, .events = POLLIN},
-		{.fd = server.alone_event, .events = POLLIN},
+	enum { SIGNAL, HALT, ALONE, LEAVE, LIFELINE, COUNT };
+	struct pollfd polls[COUNT] = {
+		[SIGNAL] = {.fd = server.signal_fd, .events = POLLIN},
+		[HALT] = {.fd = halt_event, .events = POLLIN},
+		[ALONE] = {.fd = server.alone_event, .events = POLLIN},
+		[LEAVE] = {.fd = leave_event, .events = POLLIN},
 		/* only its end matters: POLLHUP, or POLLERR */
-		{.fd = options->lifeline_fd, .events = 0},
+		[LIFELINE] = {.fd = options->lifeline_fd, .events = 0},
 	};
-	enum reason reason = REASON_NONE;
+	int patience = -1; /* ms, or for ever */
 
-	while (reason == REASON_NONE) {
-		if (poll(polls, sizeof(polls) / sizeof(polls[0]), -1) < 0)
+	for (;;) {
+		enum reason reason = REASON_NONE;
+		int count = poll(polls, COUNT, patience);
+
+		if (!count)
+			return REASON_ALONE;
+		if (count < 0)
 			continue;
-		if (polls[1].revents)
-			reason = __atomic_load_n(&wants_restart, __ATOMIC_ACQUIRE) ? REASON_RESTART
-										   : REASON_HALT;
-		else if (polls[0].revents)
+		if (polls[HALT].revents)
+			return __atomic_load_n(&wants_restart, __ATOMIC_ACQUIRE) ? REASON_RESTART
+										 : REASON_HALT;
+		if (polls[SIGNAL].revents)
 			reason = reason_of_signal();
-		else if (polls[2].revents)
-			reason = REASON_ALONE;
-		if (polls[3].revents) {
-			polls[3].fd = -1;
+		if (reason != REASON_NONE)
+			return reason;
+		if (polls[ALONE].revents)
+			return REASON_ALONE;
+		/* the hangups of those who have ended are on their way */
+		if (polls[LEAVE].revents) {
+			patience = LEAVE_PATIENCE_MS;
+			polls[LEAVE].fd = -1;
+		}
+		if (polls[LIFELINE].revents) {
+			polls[LIFELINE].fd = -1;
 			/* without the thread nobody would tell: rather an early end than none */
 			if (server_private_watch_clients(server.alone_event))
-				reason = REASON_ALONE;
+				return REASON_ALONE;
 		}
 	}
-	return reason;
 }
 
 /* ---- down ---- */
@@ -343,6 +379,7 @@ static int run(const struct server_options *options, char **argv, bool is_detach
 	enum reason reason;
 	int error, status;
 
+	lifeline = options->lifeline_fd;
 	error = catch_signals(!options->is_foreground);
 	if (error)
 		return failed("signals", error);
