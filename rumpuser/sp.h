@@ -42,6 +42,7 @@ struct sp_policy {
 	bool has_secret;
 	uint8_t secret[RUMP_SP_SECRET_SIZE];
 	void (*halt)(int is_restart);
+	int (*leave)(void);
 };
 
 /* Who sent a message, as the host says; pid 0: a process that we cannot see */
@@ -73,8 +74,8 @@ struct sp_client {
 	int pidfd; /* handle or -1 */
 	bool is_paused, is_ticking;
 	bool is_ended;
-	bool is_entered;	 /* has been given a process */
-	_Atomic bool has_halted; /* asked for the end of the server */
+	bool is_entered;      /* has been given a process */
+	_Atomic bool is_kept; /* its connection ends with the server's process and tells of that */
 	struct sp_client *next_tick;
 
 	_Atomic int pid; /* of the process in the kernel; 0: none yet, or gone */
@@ -114,7 +115,7 @@ struct sp_channel {
 
 	struct rump_sp_channel *shared;
 	char *data;
-	uint32_t request; /* the last that was taken */
+	uint32_t request;  /* the last that was taken */
 	bool client_slept; /* when the last answer came */
 	bool is_bad;	   /* has got a turn that is none, within a call */
 	struct sp_spin spin;
@@ -256,6 +257,8 @@ void sp_address_remove(const struct sp_listener *listener);
 /* somebody wants in; false: no descriptors, listens again after sp_listeners_resume() */
 bool sp_listener_ready(struct sp_listener *listener);
 void sp_listeners_resume(void);
+/* from now on nobody is let in; who comes waits for what comes after the halt */
+void sp_listeners_halt(void);
 void sp_listeners_stop(void);
 void sp_serve_forked(void);
 

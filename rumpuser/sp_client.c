@@ -295,8 +295,8 @@ void sp_client_end(struct sp_client *client)
 	sp_channels_close(client, 0, true);
 	if (client->control >= 0)
 		sp_unwatch(client->control);
-	/* who has asked for the end of the server sees it by the end of the connection */
-	if (!client->has_halted || !sp_is_stopping()) {
+	/* who waits for the end of the server sees it by the end of the connection */
+	if (!client->is_kept || !sp_is_stopping()) {
 		host_lock(&client->lock);
 		control = client->control;
 		client->control = -1;

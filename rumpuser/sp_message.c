@@ -50,13 +50,19 @@ static void name_copy(char to[16], const char *from)
 		to[i] = from[i] < ' ' || from[i] == 0x7f ? '?' : from[i];
 }
 
+static bool has_secret(const struct sp_client *client, const struct rump_sp_hello *hello)
+{
+	if (!client->policy->has_secret ||
+	    is_equal(client->policy->secret, hello->secret, RUMP_SP_SECRET_SIZE))
+		return true;
+	sp_log("client %d: wrong secret", hello->pid);
+	return false;
+}
+
 static int enter(struct sp_client *client, const struct rump_sp_hello *hello)
 {
-	if (client->policy->has_secret &&
-	    !is_equal(client->policy->secret, hello->secret, RUMP_SP_SECRET_SIZE)) {
-		sp_log("client %d: wrong secret", atomic_load(&client->host_pid));
+	if (!has_secret(client, hello))
 		return -EACCES;
-	}
 	name_copy(client->kernel.name, hello->name);
 	client->kernel.pid = atomic_load(&client->host_pid);
 	return sp_client_enter(client, rumpuser_upcalls->process_new);
@@ -104,6 +110,28 @@ static int do_hello(struct sp_client *client, const void *message, size_t length
 	welcome.head.error = -error;
 	if (sp_client_send(client, &welcome, -1))
 		return -ENOTCONN;
+	return error;
+}
+
+/*
+ * From a process of a family that ends: if it is the last one it waits for the end of this
+ * server, by the end of the connection.
+ */
+static int do_leave(struct sp_client *client, const void *message, size_t length)
+{
+	const struct rump_sp_hello *hello = message;
+	int error = 0;
+
+	if (length != sizeof(*hello) || hello->magic != RUMP_SP_MAGIC || client->is_entered)
+		return -EBADMSG;
+	if (!has_secret(client, hello))
+		error = -EACCES;
+	else if (!client->policy->leave || !client->policy->leave())
+		error = -EBUSY;
+	if (!error)
+		atomic_store(&client->is_kept, true);
+	else
+		answer(client, &hello->head, error);
 	return error;
 }
 
@@ -230,8 +258,10 @@ static void halt_job(void *arg)
 		error = -EPERM;
 	else if (!call)
 		error = -EOPNOTSUPP;
-	else
-		atomic_store(&job->client->has_halted, true);
+	if (!error) {
+		atomic_store(&job->client->is_kept, true);
+		sp_listeners_halt();
+	}
 	answer(job->client, &halt->head, error);
 	job_end(job);
 	if (!error)
@@ -258,6 +288,8 @@ int sp_message(struct sp_client *client, const void *message, size_t length,
 		return -EBADMSG;
 	if (head->type == RUMP_SP_HELLO)
 		return do_hello(client, message, length, sender);
+	if (head->type == RUMP_SP_LEAVE)
+		return do_leave(client, message, length);
 	if (!client->is_entered)
 		return -EBADMSG;
 	switch (head->type) {

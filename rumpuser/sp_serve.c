@@ -15,6 +15,7 @@ static struct {
 	struct host_lock lock;
 	/* oldest first; they stay, since clients point to their policies */
 	struct sp_listener *_Atomic first;
+	bool is_halted;	     /* nobody is let in any more; under the lock */
 	_Atomic int reserve; /* a handle that is given up to refuse somebody clearly, + 1 */
 } serve;
 
@@ -65,9 +66,10 @@ static bool refuse_one(const struct sp_listener *listener, int error)
 	return fd >= 0;
 }
 
-bool sp_listener_ready(struct sp_listener *listener)
+/* With the lock, so that sp_listeners_halt() is between two rounds. */
+static bool accept_some(struct sp_listener *listener)
 {
-	for (int i = 0; i < ACCEPTS_MAX && listener->socket >= 0; i++) {
+	for (int i = 0; i < ACCEPTS_MAX && listener->socket >= 0 && !serve.is_halted; i++) {
 		long fd = accept_one(listener);
 
 		if (fd >= 0) {
@@ -92,16 +94,39 @@ bool sp_listener_ready(struct sp_listener *listener)
 	return true;
 }
 
+bool sp_listener_ready(struct sp_listener *listener)
+{
+	bool is_done;
+
+	host_lock(&serve.lock);
+	is_done = accept_some(listener);
+	host_unlock(&serve.lock);
+	return is_done;
+}
+
 void sp_listeners_resume(void)
 {
 	if (!atomic_load(&serve.reserve))
 		reserve_take();
+	host_lock(&serve.lock);
 	for (struct sp_listener *l = atomic_load(&serve.first); l; l = atomic_load(&l->next)) {
-		if (!l->is_paused || l->socket < 0)
+		if (!l->is_paused || l->socket < 0 || serve.is_halted)
 			continue;
 		l->is_paused = false;
 		sp_watch(l->socket, SP_LISTENER, l, EPOLLIN);
 	}
+	host_unlock(&serve.lock);
+}
+
+void sp_listeners_halt(void)
+{
+	host_lock(&serve.lock);
+	serve.is_halted = true;
+	for (struct sp_listener *l = atomic_load(&serve.first); l; l = atomic_load(&l->next)) {
+		if (l->socket >= 0)
+			sp_unwatch(l->socket);
+	}
+	host_unlock(&serve.lock);
 }
 
 void sp_listeners_stop(void)
@@ -126,6 +151,7 @@ static void policy_make(struct sp_policy *policy, const struct rumpuser_sp_optio
 	policy->is_root_set = options->is_root_set;
 	policy->root_uid = options->root_uid;
 	policy->halt = options->halt;
+	policy->leave = options->leave;
 	policy->has_secret = options->secret != NULL;
 	if (options->secret)
 		memcpy(policy->secret, options->secret, sizeof(policy->secret));

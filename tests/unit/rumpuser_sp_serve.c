@@ -225,6 +225,64 @@ static void test_secret(void)
 	is(serve_with(OPTIONS(.listen_fd = 999)), -EINVAL, "a descriptor that is none");
 }
 
+static int leaves, may_leave;
+
+static int leave(void)
+{
+	leaves++;
+	return may_leave;
+}
+
+/* The answer's errno value, 0: the connection stays without one, ECONNRESET: it does not. */
+static int ask_leave(struct peer *peer, struct rump_sp_hello hello)
+{
+	struct rump_sp_message answer;
+	struct pollfd poll_fd = {.fd = peer->fd, .events = POLLIN};
+
+	peer_send(peer, &hello, sizeof(hello), RUMP_SP_LEAVE);
+	if (!poll(&poll_fd, 1, 100))
+		return 0;
+	if (peer_receive(peer, &answer, sizeof(answer)) != sizeof(answer))
+		return ECONNRESET;
+	return answer.error;
+}
+
+static int leaver = -1; /* a connection that waits for the end of the server */
+
+static void test_leave(void)
+{
+	unsigned char secret[RUMP_SP_SECRET_SIZE] = "of the family";
+	char *path = at("family"), *plain = at("no-family");
+	struct rump_sp_hello hello = hello_make(true);
+	struct peer peer = {.fd = -1};
+
+	is(serve_with(OPTIONS(.url = url_of(plain))), 0, "a server without end");
+	peer.fd = peer_connect_socket(plain);
+	is(ask_leave(&peer, hello), EBUSY, "does not end because somebody leaves");
+	close(peer.fd);
+
+	is(serve_with(OPTIONS(.url = url_of(path), .secret = secret, .leave = leave)), 0,
+	   "a family's server");
+	peer.fd = peer_connect_socket(path);
+	is(ask_leave(&peer, hello), EACCES, "is told by the family only");
+	ok(is_ended(&peer) && !leaves, "indeed");
+	close(peer.fd);
+	memcpy(hello.secret, secret, sizeof(secret));
+	peer.fd = peer_connect_socket(path);
+	is(ask_leave(&peer, hello), EBUSY, "others of it live");
+	ok(is_ended(&peer) && leaves == 1, "so it goes on");
+	close(peer.fd);
+	peer.fd = peer_connect_socket(path);
+	is(peer_hello(&peer, hello), 0, "a client");
+	is(ask_leave(&peer, hello), ECONNRESET, "does not say so by its own connection");
+	close(peer.fd);
+	may_leave = 1;
+	peer.fd = peer_connect_socket(path);
+	is(ask_leave(&peer, hello), 0, "the last one waits");
+	is(leaves, 2, "for the end of the server");
+	leaver = peer.fd;
+}
+
 static int halts, restarts;
 
 static void halt(int is_restart)
@@ -246,7 +304,8 @@ static int ask_halt(struct peer *peer, unsigned int flags)
 static void test_root_and_halt(void)
 {
 	char *path = at("nobody-is-root"), *halting = at("halting"), *plain = at("plain");
-	struct peer peer;
+	struct rump_sp_hello hello = hello_make(true);
+	struct peer peer, late = {.fd = -1};
 
 	is(serve_with(
 		   OPTIONS(.url = url_of(path), .is_root_set = 1, .root_uid = 4711, .halt = halt)),
@@ -269,6 +328,11 @@ static void test_root_and_halt(void)
 	peer_call(&peer, FAKE_SET_UID, 0, 0);
 	is(ask_halt(&peer, RUMP_SP_HALT_RESTART), 0, "root may");
 	ok(eventually(restarts == 1) && !halts, "it is told that it is for a restart");
+	late.fd = peer_connect_socket(plain);
+	peer_send(&late, &hello, sizeof(hello), RUMP_SP_HELLO);
+	ok(late.fd >= 0 && !poll(&(struct pollfd){.fd = late.fd, .events = POLLIN}, 1, 100),
+	   "nobody is let in any more");
+	close(late.fd);
 	is(ask_halt(&peer, 0), 0, "or not");
 	ok(eventually(halts == 1), "indeed");
 	ok(eventually(rumpuser_sp_clients() == 2), "two clients are left");
@@ -278,6 +342,8 @@ static void test_root_and_halt(void)
 	is(rumpuser_sp_wait(10 * NSEC_PER_SEC), 0, "stop ends all clients");
 	is(recv(peer.fd, &halts, sizeof(halts), MSG_DONTWAIT), -1, "who has halted");
 	is(errno, EAGAIN, "is connected until the end");
+	is(recv(leaver, &halts, sizeof(halts), MSG_DONTWAIT), -1, "and who has left last");
+	is(errno, EAGAIN, "is, too");
 	peer_close(&peer);
 }
 
@@ -296,6 +362,7 @@ int main(void)
 	test_user();
 	test_abstract();
 	test_secret();
+	test_leave();
 
 	fd = rumpuser_sp_keep_listener(0);
 	ok(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC, "a listening socket for a successor");
