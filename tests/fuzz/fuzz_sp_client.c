@@ -336,10 +336,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	self.channel = NULL;
 	channel_drop_all(&session);
 	REQUIRE(!is_open);
-	for (int i = 0; i < PARKED; i++) {
+	for (uint32_t i = 0; i < session.parked_end; i++) {
 		if (session.parked[i].is_used)
 			fd_close_private(session.parked[i].fd);
 	}
+	if (session.parked)
+		munmap(session.parked, PARKED_MAX * sizeof(*session.parked));
 	self.session = NULL;
 	return 0;
 }
