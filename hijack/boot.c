@@ -59,7 +59,7 @@ int boot_folder(char *to, size_t size)
 	return 0;
 }
 
-void *boot_library(const char *name)
+void *boot_library(const char *name, bool is_quiet)
 {
 	char path[ROUTE_PATH_MAX + 64];
 	void *library;
@@ -71,7 +71,7 @@ void *boot_library(const char *name)
 			name = path;
 	}
 	library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
+	if (!library && !is_quiet)
 		complain("cannot load the rump kernel: ", dlerror(), NULL);
 	return library;
 }

@@ -51,6 +51,7 @@ int boot_settle(void);
 /* Who has the kernel: the user that is root in it. */
 struct boot_owner {
 	unsigned int uid, gid;
+	bool is_known;
 };
 extern struct boot_owner boot_owner;
 
@@ -78,8 +79,8 @@ void boot_remember_directory(void);
 /* The umask of the process, without a moment in which another one is set. */
 int boot_umask(void);
 
-/* dlopen() of a library that belongs to this one; NULL: told on stderr. [libc] */
-void *boot_library(const char *name);
+/* dlopen() of a library that belongs to this one; NULL: told on stderr unless is_quiet. [libc] */
+void *boot_library(const char *name, bool is_quiet);
 /* Writes the folder of this library with a slash at its end; -ENOENT. [libc] */
 int boot_folder(char *to, size_t size);
 

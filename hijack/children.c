@@ -37,11 +37,17 @@ static __thread struct {
 
 static int prefork_local(struct prefork *prefork)
 {
+	static bool has_complained;
 	int fd;
 
-	/* told when the kernel booted */
-	if (!remote.fork_of_socket)
+	if (!remote.exec_failed) {
+		if (!has_complained)
+			complain("children have no rump kernel: there is no librumpclient.so.0 "
+				 "that fits",
+				 NULL);
+		has_complained = true;
 		return -ENOSYS;
+	}
 	fd = local_fork();
 	if (fd < 0)
 		return fd;

@@ -588,13 +588,22 @@ static long new_fd_call(struct call *call, const struct row *row)
 	return fd;
 }
 
+/*
+ * A thread that was made where the trap does not look is not armed, and no thread of the
+ * application is without the trap.
+ */
+static inline bool is_kernels_thread(void)
+{
+	return hijack_has_trap && self.selector == SELECTOR_ALLOW;
+}
+
 long hijack_dispatch(struct call *call)
 {
 	const struct row *row = row_of(call->nr);
 
 	if (row->handler == HANDLER_none || !hijack_is_active)
 		return host_call(call);
-	if (self.inside)
+	if (self.inside || is_kernels_thread())
 		return inside_call(call);
 	if (row->result == RESULT_NEWFD)
 		return new_fd_call(call, row);

@@ -107,7 +107,7 @@ static void put_variable(char *to, int control)
 	if (control >= 0) {
 		to = put_text(to, ";m=");
 		for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
-			if (fdtable_get(fd) >= 0 && is_kept(fd))
+			if (fdtable_get(fd) >= 0 && fdtable_get(fd) != FDTABLE_LOST && is_kept(fd))
 				to = put_pair(to, &is_first, fd, fdtable_get(fd));
 		to = put_text(to, ";p=");
 		is_first = true;
@@ -168,15 +168,24 @@ static long look_at(char *const *theirs, bool *ret_is_hijacked)
 	return theirs ? -E2BIG : 0;
 }
 
-static int control_of_process(void)
+static int lend_control(const struct rumpclient_fork *fork)
 {
+	int fd;
+
+	self.inside++;
+	fd = remote.fork_socket(fork);
+	self.inside--;
+	return fd;
+}
+
+static int control_of_process(bool *ret_is_lent)
+{
+	*ret_is_lent = boot_inherited < 0;
 	if (boot_inherited >= 0)
 		return boot_inherited;
 	if (self.spawned)
-		return self.spawned->prefork.fork
-			       ? remote.fork_socket(self.spawned->prefork.fork)
-			       : -1;
-	return boot_is_ready() && boot_place == PLACE_ELSEWHERE ? remote.fork_socket(NULL) : -1;
+		return self.spawned->prefork.fork ? lend_control(self.spawned->prefork.fork) : -1;
+	return boot_is_ready() && boot_place == PLACE_ELSEWHERE ? lend_control(NULL) : -1;
 }
 
 int exec_prepare(struct call *call, int envp_at, struct exec *ret)
@@ -193,7 +202,7 @@ int exec_prepare(struct call *call, int envp_at, struct exec *ret)
 		return count;
 	if (!is_hijacked)
 		return 0;
-	ret->control = control_of_process();
+	ret->control = control_of_process(&ret->is_lent);
 	if (ret->control < 0 && !family.exists)
 		return 0;
 	table = (count + 2) * sizeof(*theirs);
@@ -203,6 +212,7 @@ int exec_prepare(struct call *call, int envp_at, struct exec *ret)
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(ret->memory)) {
 		ret->memory = 0;
+		exec_release(ret);
 		return -ENOMEM;
 	}
 	ret->envp = (char **)ret->memory;
@@ -226,6 +236,12 @@ void exec_release(struct exec *exec)
 	if (exec->memory)
 		host(SYS_munmap, exec->memory, exec->size);
 	exec->memory = 0;
+	if (exec->control >= 0 && exec->is_lent) {
+		self.inside++;
+		remote.exec_failed(exec->control);
+		self.inside--;
+	}
+	exec->control = -1;
 }
 
 static void keep_open(int fd, bool is_kept_open)
@@ -466,7 +482,7 @@ static void tell_server(int control)
 	message->head.length = sizeof(*message) + message->count * sizeof(uint32_t);
 	if (!host(SYS_fstat, control, &st) && !S_ISSOCK(st.st_mode)) {
 		self.inside++;
-		if (!remote_load())
+		if (!remote_load(false))
 			remote.exec_done(control, message->name, message->keep, message->count);
 		self.inside--;
 	} else {

@@ -14,6 +14,7 @@ struct exec {
 	long memory;	    /* or 0: nothing is to be known, envp is the program's */
 	unsigned long size; /* of memory */
 	int control;	    /* -1: there is none */
+	bool is_lent;	    /* the client's library wants it back */
 };
 
 /* 0 or -errno. */

@@ -2,6 +2,7 @@
 /* exit.c - the end of the process: the kernel waits for others, syncs and unmounts first */
 #include "boot.h"
 #include "dispatch.h"
+#include "family.h"
 #include "proxy.h"
 
 /*
@@ -11,8 +12,10 @@
 long handle_exit_group(struct call *call)
 {
 	/* a child in shared memory ends alone */
-	if (!self.spawned)
+	if (!self.spawned) {
 		proxy_leave();
+		family_leave();
+	}
 	return host_call(call);
 }
 
@@ -22,6 +25,8 @@ long handle_exit_group(struct call *call)
  */
 __attribute__((destructor)) static void end(void)
 {
-	if (!hijack_has_trap && !self.spawned)
-		proxy_leave();
+	if (hijack_has_trap || self.spawned)
+		return;
+	proxy_leave();
+	family_leave();
 }

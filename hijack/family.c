@@ -9,6 +9,8 @@
  * The private server ends when it has no clients and nobody holds the lifeline any more.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <rump/rump_sp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -99,6 +101,60 @@ int family_lifeline_end(void)
 	private_close(family.lifeline);
 	family.lifeline = -1;
 	return end;
+}
+
+/* Whether nobody else holds the lifeline. */
+static bool is_last(void)
+{
+	struct pollfd end = {open_lifeline(), 0, 0};
+
+	/* first, so that of two that end at once the second sees it */
+	private_close(family.lifeline);
+	family.lifeline = -1;
+	if (end.fd < 0)
+		return true;
+	host(SYS_poll, &end, 1, 0);
+	host(SYS_close, end.fd);
+	return end.revents & POLLHUP;
+}
+
+/*
+ * Images shall be clean, and free for others, when a program is over.  The answer is that
+ * others live, or the end of the connection, with that of the server.
+ */
+static void wait_for_server(void)
+{
+	struct rump_sp_hello hello = {
+		.head = {.length = sizeof(hello), .type = RUMP_SP_LEAVE, .id = 1},
+		.magic = RUMP_SP_MAGIC,
+		.version = RUMP_SP_VERSION,
+		.pid = host(SYS_getpid),
+	};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	long fd = host(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (is_error(fd))
+		return;
+	memcpy(hello.secret, family.secret, FAMILY_SECRET_SIZE);
+	put_name(address.sun_path + 1);
+	/* refused: there is no server, or not any more */
+	if (!host(SYS_connect, fd, &address,
+		  offsetof(struct sockaddr_un, sun_path) + NAME_TEXT) &&
+	    host(SYS_sendto, fd, &hello, sizeof(hello), MSG_NOSIGNAL, NULL, 0) == sizeof(hello))
+		while (host(SYS_recvfrom, fd, &hello, sizeof(hello), 0, NULL, NULL) == -EINTR)
+			;
+	host(SYS_close, fd);
+}
+
+void family_leave(void)
+{
+	if (!family.exists || family.lifeline < 0 || !is_last())
+		return;
+	if (boot_inherited >= 0)
+		host(SYS_close, boot_inherited);
+	else if (boot_is_ready() && boot_place == PLACE_ELSEWHERE)
+		host(SYS_close, remote.fork_socket(NULL));
+	wait_for_server();
 }
 
 void family_forked(void)

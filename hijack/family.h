@@ -41,6 +41,9 @@ int family_join(bool may_be_here);
  */
 int family_lifeline_end(void);
 
+/* The process ends; the last member waits until the private server has unmounted. [blocks] */
+void family_leave(void);
+
 /* In the child of a fork. */
 void family_forked(void);
 

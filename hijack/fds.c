@@ -68,7 +68,7 @@ long handle_close(struct call *call)
 	}
 	host(SYS_close, fd);
 	/* the kernel has gone: so has the descriptor */
-	return result == -ENOTCONN ? 0 : result;
+	return result == -ENOTCONN || rump_fd == FDTABLE_LOST ? 0 : result;
 }
 
 long handle_close_range(struct call *call)

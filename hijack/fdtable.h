@@ -19,6 +19,8 @@
 
 #define FDTABLE_HOST (-1)
 #define FDTABLE_PRIVATE (-2)
+/* a rump descriptor that no kernel has: that of a connection that was lost */
+#define FDTABLE_LOST 0x7ffffff0
 
 /* The rump descriptor behind fd, FDTABLE_HOST or FDTABLE_PRIVATE. Any fd may be asked for. */
 int fdtable_get(int fd);

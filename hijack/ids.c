@@ -9,17 +9,38 @@
  * These calls change the calling thread alone, in both kernels; libc makes all threads do
  * them.
  */
+#include <sys/socket.h>
+
 #include "boot.h"
 #include "dispatch.h"
+#include "remote.h"
 
 #define GROUPS_MAX 1024
+
+/* A server on another machine does not show its user: then nobody is its owner. */
+static struct boot_owner owner(void)
+{
+	struct ucred peer = {.uid = ~0U, .gid = ~0U};
+	unsigned int size = sizeof(peer);
+	int fd;
+
+	if (boot_owner.is_known || boot_place != PLACE_ELSEWHERE)
+		return boot_owner;
+	self.inside++;
+	fd = remote.fork_socket(NULL);
+	host(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	remote.exec_failed(fd);
+	self.inside--;
+	boot_owner = (struct boot_owner){peer.uid, peer.gid, true};
+	return boot_owner;
+}
 
 static long inside_id(long id, unsigned int owners)
 {
 	return (unsigned int)id == owners ? 0 : id;
 }
 
-static void set_groups(struct call *call)
+static void set_groups(struct call *call, unsigned int owners)
 {
 	unsigned int groups[GROUPS_MAX], count = call->args[0];
 
@@ -27,14 +48,16 @@ static void set_groups(struct call *call)
 	    user_copy(groups, (const void *)call->args[1], count * sizeof(*groups)))
 		return;
 	for (unsigned int i = 0; i < count; i++)
-		groups[i] = inside_id(groups[i], boot_owner.gid);
+		groups[i] = inside_id(groups[i], owners);
 	rump(call, SYS_setgroups, count, groups);
 }
 
 long handle_setid(struct call *call)
 {
 	bool is_gid = call->nr == SYS_setgid || call->nr == SYS_setregid ||
-		      call->nr == SYS_setresgid || call->nr == SYS_setfsgid;
+		      call->nr == SYS_setresgid || call->nr == SYS_setfsgid ||
+		      call->nr == SYS_setgroups;
+	struct boot_owner before;
 	unsigned int owners;
 	long result;
 
@@ -42,12 +65,13 @@ long handle_setid(struct call *call)
 		return host_call(call);
 	/* a connection that an exec left is taken up while we are who we were */
 	boot_ensure(call);
+	before = owner();
 	result = host_call(call);
 	if (is_error(result))
 		return result;
-	owners = is_gid ? boot_owner.gid : boot_owner.uid;
+	owners = is_gid ? before.gid : before.uid;
 	if (call->nr == SYS_setgroups)
-		set_groups(call);
+		set_groups(call, owners);
 	else
 		rump(call, call->nr, inside_id(call->args[0], owners),
 		     inside_id(call->args[1], owners), inside_id(call->args[2], owners));

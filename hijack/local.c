@@ -62,7 +62,7 @@ static const struct {
 
 static int load(void)
 {
-	void *library = boot_library(LIBRARY);
+	void *library = boot_library(LIBRARY, false);
 
 	if (!library)
 		return -ENOSYS;
@@ -119,8 +119,8 @@ int local_boot(int listen_fd)
 
 	if (error)
 		goto out;
-	/* children will need it; without it they have no kernel, and it has been told */
-	remote_load();
+	/* for children: a fork cannot load it; what is missing is told then */
+	remote_load(true);
 	/* exit_group() ends the kernel, after all that atexit handlers and stdio write */
 	if (ops.shutdown_by_caller)
 		ops.shutdown_by_caller(1);
@@ -137,7 +137,7 @@ int local_boot(int listen_fd)
 	listen_fd = -1;
 	boot_syscall = ops.syscall;
 	boot_place = PLACE_HERE;
-	boot_owner = (struct boot_owner){host(SYS_geteuid), host(SYS_getegid)};
+	boot_owner = (struct boot_owner){host(SYS_geteuid), host(SYS_getegid), true};
 	boot_syscall(SYS_umask, boot_umask(), 0, 0, 0, 0, 0);
 	signals_booted();
 	log_kernel("in this process", NULL);

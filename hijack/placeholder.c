@@ -151,3 +151,8 @@ void rumphijack_private_fd(int fd, int is_private)
 	else if (!is_private && fdtable_get(fd) == FDTABLE_PRIVATE)
 		fdtable_set(fd, FDTABLE_HOST);
 }
+
+void rumphijack_private_thread(void)
+{
+	self.inside = self.is_kernels = 1;
+}

@@ -39,4 +39,10 @@ void placeholder_prepare(void);
  */
 __attribute__((visibility("default"))) void rumphijack_private_fd(int fd, int is_private);
 
+/*
+ * Likewise: the calling thread is one of the kernel's.  Needed without the trap, by threads
+ * whose calls of libc's functions come by here.
+ */
+__attribute__((visibility("default"))) void rumphijack_private_thread(void);
+
 #endif

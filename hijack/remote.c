@@ -2,7 +2,6 @@
 /* remote.c - a kernel in another process; see remote.h */
 #include <dlfcn.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 #include "boot.h"
 #include "dispatch.h"
@@ -30,6 +29,7 @@ static const struct {
 	{"rumpclient_fork_socket", (void **)&remote.fork_socket},
 	{"rumpclient_fork_of_socket", (void **)&remote.fork_of_socket},
 	{"rumpclient_exec_done", (void **)&remote.exec_done},
+	{"rumpclient_exec_failed", (void **)&remote.exec_failed},
 	{"rumpclient_generation", (void **)&remote.generation},
 	{"rumpclient_export", (void **)&remote.export},
 	{"rumpclient_import", (void **)&remote.import},
@@ -40,14 +40,14 @@ static unsigned int generation;
 static int generation_lock;
 static bool has_complained;
 
-int remote_load(void)
+int remote_load(bool is_quiet)
 {
 	static bool is_loaded;
 	void *library;
 
 	if (__atomic_load_n(&is_loaded, __ATOMIC_ACQUIRE))
 		return 0;
-	library = boot_library(LIBRARY);
+	library = boot_library(LIBRARY, is_quiet);
 	if (!library)
 		return -ENOSYS;
 	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -72,14 +72,6 @@ static int failed(const char *what)
 
 static void connected(void)
 {
-	struct ucred owner;
-	unsigned int size = sizeof(owner);
-
-	/* of a server on another machine nothing is known: who is root there is not us */
-	if (!host(SYS_getsockopt, remote.fork_socket(NULL), SOL_SOCKET, SO_PEERCRED, &owner, &size))
-		boot_owner = (struct boot_owner){owner.uid, owner.gid};
-	else
-		boot_owner = (struct boot_owner){~0U, ~0U};
 	has_complained = false;
 	boot_syscall = remote.syscall;
 	boot_place = PLACE_ELSEWHERE;
@@ -89,7 +81,7 @@ static void connected(void)
 
 int remote_connect(void)
 {
-	int error = remote_load();
+	int error = remote_load(false);
 
 	if (error)
 		return error;
@@ -102,7 +94,7 @@ int remote_connect(void)
 
 int remote_connect_url(const char *url, const uint8_t *secret)
 {
-	int error = remote_load();
+	int error = remote_load(false);
 
 	if (error)
 		return error;
@@ -115,7 +107,7 @@ int remote_connect_url(const char *url, const uint8_t *secret)
 
 int remote_adopt(int fd)
 {
-	int error = remote_load();
+	int error = remote_load(false);
 
 	if (error)
 		return error;
@@ -139,7 +131,7 @@ static void forget_all(struct call *call)
 {
 	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
 		if (fdtable_get(fd) >= 0)
-			fdtable_set(fd, FDTABLE_HOST);
+			fdtable_set(fd, FDTABLE_LOST);
 		fdtable_set_companion(fd, -1);
 	}
 	rump_proc_forget();

@@ -25,6 +25,7 @@ struct remote {
 	int (*fork_socket)(const struct rumpclient_fork *fork);
 	struct rumpclient_fork *(*fork_of_socket)(int fd);
 	int (*exec_done)(int fd, const char *name, const uint32_t *keep, uint32_t count);
+	void (*exec_failed)(int fd);
 	unsigned int (*generation)(void);
 	int (*export)(int rump_fd);
 	int (*import)(int fd);
@@ -32,8 +33,8 @@ struct remote {
 
 extern struct remote remote;
 
-/* Loads the library, once: 0 or -ENOSYS, told on stderr. [libc] */
-int remote_load(void);
+/* Loads the library, once: 0 or -ENOSYS, told on stderr unless is_quiet. [libc] */
+int remote_load(bool is_quiet);
 
 /*
  * Each connects this process: 0 or -errno, told on stderr.  -ENOTCONN: nobody is there.
@@ -48,8 +49,8 @@ void remote_interrupt(int tid);
 
 /*
  * After and before each call of a remote kernel: whether the connection is still the one
- * that the descriptors belong to.  If it is a new one they are forgotten: their
- * placeholders stay, and give EBADF.
+ * that the descriptors belong to.  If it is a new one they are FDTABLE_LOST: all calls
+ * give EBADF.
  */
 bool remote_has_changed(struct call *call);
 
