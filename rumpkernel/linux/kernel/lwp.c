@@ -111,8 +111,8 @@ pid_t rump_clone(struct kernel_clone_args *args, pid_t id)
 	sigset_t all, old_blocked;
 	pid_t pid;
 
-	/* a signal under way would end the clone */
-	sigfillset(&all);
+	/* a signal under way would end the clone; one that kills may */
+	siginitsetinv(&all, sigmask(SIGKILL));
 	sigprocmask(SIG_SETMASK, &all, &old_blocked);
 	if (id > 0) {
 		args->set_tid = &id;
@@ -198,7 +198,7 @@ static void attach(struct rump_process *process, struct rump_thread *thread)
 		rump_remote_free(thread->remote);
 fail:
 	drop_lwp(process);
-	refuse(thread, pid);
+	refuse(thread, pid == -ERESTARTNOINTR ? -EINTR : pid);
 }
 
 /*
@@ -279,18 +279,23 @@ static void bury(struct rump_process *process)
 /*
  * A client's signals that are for no thread come here, for the keeper is the main
  * thread: the host finds one.  They are not "handled": a stop is for the host as well.
+ * false: one of them kills the process.
  */
-static void pass_signals(struct rump_process *process)
+static bool pass_signals(struct rump_process *process)
 {
 	int sig;
 
-	while (!fatal_signal_pending(current) && (sig = kernel_dequeue_signal()) > 0)
+	while ((sig = kernel_dequeue_signal()) > 0) {
+		if (sig == SIGKILL)
+			return false;
 		process->client.signal(process->client.host, sig);
+	}
 	spin_lock_irq(&current->sighand->siglock);
 	task_clear_jobctl_pending(current, JOBCTL_PENDING_MASK);
 	recalc_sigpending();
 	spin_unlock_irq(&current->sighand->siglock);
 	clear_notify_signal();
+	return true;
 }
 
 static bool has_work(const struct rump_process *process)
@@ -305,19 +310,18 @@ void __noreturn rump_keeper_loop(struct rump_process *process)
 	struct rump_thread *thread;
 	sigset_t blocked;
 
-	sigfillset(&blocked);
+	siginitsetinv(&blocked, sigmask(SIGKILL));
 	if (is_client)
 		sigemptyset(&blocked);
 	forward_signals(is_client);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);
 	for (;;) {
 		___wait_event(*process->wait, has_work(process), state, 0, 0, schedule());
-		if (fatal_signal_pending(current))
+		if (fatal_signal_pending(current) ||
+		    (is_client && signal_pending(current) && !pass_signals(process)))
 			bury(process);
 		if (process->is_ending)
 			break;
-		if (is_client && signal_pending(current))
-			pass_signals(process);
 		rump_creds_take(process);
 		thread = next_attach(process);
 		if (thread)
