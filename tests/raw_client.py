@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """
-raw_client.py SOCKET COMMAND: a client of a server, by the messages of rump_sp.h themselves.
+raw_client.py SOCKET COMMAND [PID]: a client of a server, by the messages of rump_sp.h themselves.
 
 hold      says hello and "pid N"; stays until its stdin ends
 restart   asks for a restart; a second connection comes when the answer is there, and
           has to be welcome; prints "next life"
+leave     as the last process of a private server's family, whose secret is of 32 times
+          the letter "y": prints "others live", or, when the server has ended, "ended".
+          PID, the other one that holds the lifeline, is killed before; a client stays.
 """
 
+import errno
 import os
+import select
+import signal
 import socket
 import struct
 import sys
 
-HELLO, HALT = 1, 6
+HELLO, HALT, LEAVE = 1, 6, 9
 MAGIC, VERSION = 0x706D7572, 1
 RESTART = 1
 SECONDS = 30
@@ -39,9 +45,12 @@ def ask(connection, kind, content):
     return answer[16:]
 
 
-def hello(connection):
-    name, secret = b"raw", bytes(32)
-    content = struct.pack("=IIiIQQ16s32s", MAGIC, VERSION, os.getpid(), 0, 0, 0, name, secret)
+def introduction(secret):
+    return struct.pack("=IIiIQQ16s32s", MAGIC, VERSION, os.getpid(), 0, 0, 0, b"raw", secret)
+
+
+def hello(connection, secret=bytes(32)):
+    content = introduction(secret)
     magic, version, pid = struct.unpack_from("=IIi", ask(connection, HELLO, content))
     assert (magic, version) == (MAGIC, VERSION)
     return pid
@@ -62,4 +71,26 @@ def restart(path):
     print("next life")
 
 
-{"hold": hold, "restart": restart}[sys.argv[2]](sys.argv[1])
+def end_process(pid):
+    process = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    select.select([process], [], [], SECONDS)
+
+
+def leave(path):
+    connection, client = connect(path), connect(path)
+    content = introduction(b"y" * 32)
+    if len(sys.argv) > 3:
+        hello(client, b"y" * 32)
+        end_process(int(sys.argv[3]))
+    connection.send(struct.pack("=IHHIi", 16 + len(content), LEAVE, 0, 1, 0) + content)
+    answer = connection.recv(65536)
+    if not answer:
+        print("ended")
+    elif struct.unpack_from("=i", answer, 12)[0] == errno.EBUSY:
+        print("others live")
+    else:
+        sys.exit(f"answer {answer}")
+
+
+{"hold": hold, "restart": restart, "leave": leave}[sys.argv[2]](sys.argv[1])

@@ -186,12 +186,21 @@ start_private() {
 	export RUMP_SERVER=$url
 }
 
+# the process that private() has become
+lifeline_writer() {
+	pgrep -P "$FAMILY" -x sleep || echo "$FAMILY"
+}
+
+end_family() {
+	kill "$(lifeline_writer)"
+}
+
 @test "a private server ends with the last process of its family" {
 	start_private
 	[ "$(client cat /rump/proc/sys/kernel/hostname)" = family ]
 	sleep 0.3
 	is_alive "$SERVER_PID"
-	pkill -P "$FAMILY" -x sleep || kill "$FAMILY"
+	end_family
 	wait_until 20 _is_gone "$SERVER_PID"
 	grep -q 'stopping by the end of its last client' log
 	grep -q 'stopped: all is written' log
@@ -202,7 +211,7 @@ start_private() {
 	python3 "$RUMP_TOP/tests/raw_client.py" "$D/socket" hold < <(sleep 1004) >hello 3>&- &
 	local holder=$!
 	wait_until 10 grep -q pid hello
-	pkill -P "$FAMILY" -x sleep || kill "$FAMILY"
+	end_family
 	sleep 0.5
 	is_alive "$SERVER_PID"
 	kill -9 "$holder"
@@ -217,13 +226,26 @@ start_private() {
 	[ "$status" -ne 0 ]
 	[[ $output != *pid* ]]
 	is_alive "$SERVER_PID"
-	pkill -P "$FAMILY" -x sleep || kill "$FAMILY"
+	end_family
 	wait_until 20 _is_gone "$SERVER_PID"
+}
+
+@test "the last process of a family waits for the end of its private server" {
+	start_private y
+	run timeout -k 5 20 python3 "$RUMP_TOP/tests/raw_client.py" "$D/socket" leave
+	echo "$output"
+	[ "$output" = 'others live' ]
+	is_alive "$SERVER_PID"
+	python3 "$RUMP_TOP/tests/raw_client.py" "$D/socket" leave "$(lifeline_writer)" >left 2>&1 3>&-
+	cat left
+	[ "$(<left)" = ended ]
+	! is_alive "$SERVER_PID"
+	grep -q 'stopped: all is written' log
 }
 
 @test "a private server leaves terminal, working directory and stderr" {
 	start_private
 	[ "$(readlink "/proc/$SERVER_PID/"{fd/0,fd/1,fd/2,cwd})" = $'/dev/null\n/dev/null\n/dev/null\n/' ]
-	pkill -P "$FAMILY" -x sleep || kill "$FAMILY"
+	end_family
 	wait_until 20 _is_gone "$SERVER_PID"
 }
