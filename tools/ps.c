@@ -14,6 +14,8 @@
 #include "message.h"
 #include "proc.h"
 
+#define INIT 1 /* the kernel's, without a program */
+
 enum {
 	OPTION_HELP = 0x100,
 	OPTION_VERSION,
@@ -21,7 +23,7 @@ enum {
 
 struct listing {
 	int root, self;
-	bool has_files, has_kernel_threads;
+	bool has_files, has_kernels_own;
 	const struct proc *proc; /* whose descriptors are listed */
 };
 
@@ -31,7 +33,7 @@ static void print_help(void)
 	       "Lists the processes that use the rump kernel server at url (default: "
 	       "RUMP_SERVER).\n"
 	       "\n"
-	       "  -a  the kernel's own threads, too\n"
+	       "  -a  the kernel's own threads and its init, too\n"
 	       "  -f  their descriptors, a line for each\n"
 	       "\n"
 	       "Exit status: 0 done, 1 no server, 2 options are wrong, 4 no permission.\n",
@@ -69,7 +71,7 @@ static int print_process(const struct proc *proc, void *arg)
 
 	if (proc->pid == listing->self)
 		return 0;
-	if (proc->is_kernel_thread && !listing->has_kernel_threads)
+	if ((proc->is_kernel_thread || proc->pid == INIT) && !listing->has_kernels_own)
 		return 0;
 	if (listing->has_files)
 		return print_files(listing, proc);
@@ -118,7 +120,7 @@ int main(int argc, char **argv)
 	while ((letter = getopt_long(argc, argv, "af", options, NULL)) != -1) {
 		switch (letter) {
 		case 'a':
-			listing.has_kernel_threads = true;
+			listing.has_kernels_own = true;
 			break;
 		case 'f':
 			listing.has_files = true;
