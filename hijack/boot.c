@@ -16,6 +16,7 @@
  * first routed call may come from a small one (a signal stack, a goroutine's).
  */
 #include <dlfcn.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -74,6 +75,53 @@ void *boot_library(const char *name, bool is_quiet)
 	if (!library && !is_quiet)
 		complain("cannot load the rump kernel: ", dlerror(), NULL);
 	return library;
+}
+
+/* ---- their text ---- */
+
+#define OWN_TEXTS 4
+
+static struct text {
+	unsigned long function, start, end;
+} own_texts[OWN_TEXTS];
+
+static int find_text(struct dl_phdr_info *info, size_t size, void *argument)
+{
+	struct text *text = argument;
+
+	(void)size;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+		unsigned long start = info->dlpi_addr + segment->p_vaddr;
+
+		if (segment->p_type != PT_LOAD || text->function - start >= segment->p_memsz)
+			continue;
+		text->end = start + segment->p_memsz;
+		__atomic_store_n(&text->start, start, __ATOMIC_RELEASE);
+		return 1;
+	}
+	return 0;
+}
+
+void boot_own_text(void *function)
+{
+	static unsigned int used;
+
+	if (!function || boot_is_own_text((unsigned long)function) || used == OWN_TEXTS)
+		return;
+	own_texts[used].function = (unsigned long)function;
+	dl_iterate_phdr(find_text, &own_texts[used++]);
+}
+
+bool boot_is_own_text(unsigned long ip)
+{
+	for (int i = 0; i < OWN_TEXTS; i++) {
+		unsigned long start = __atomic_load_n(&own_texts[i].start, __ATOMIC_ACQUIRE);
+
+		if (start && ip >= start && ip <= own_texts[i].end)
+			return true;
+	}
+	return false;
 }
 
 int boot_umask(void)

@@ -81,6 +81,14 @@ int boot_umask(void);
 
 /* dlopen() of a library that belongs to this one; NULL: told on stderr unless is_quiet. [libc] */
 void *boot_library(const char *name, bool is_quiet);
+/*
+ * The library that this function lies in is the kernel's: its own system calls are the
+ * kernel's wherever they are made from, such as a thread's destructors. [libc]
+ */
+void boot_own_text(void *function);
+/* Whether an instruction lies in such a library. */
+bool boot_is_own_text(unsigned long ip);
+
 /* Writes the folder of this library with a slash at its end; -ENOENT. [libc] */
 int boot_folder(char *to, size_t size);
 

@@ -597,13 +597,19 @@ static inline bool is_kernels_thread(void)
 	return hijack_has_trap && self.selector == SELECTOR_ALLOW;
 }
 
+/* The kernel's libraries clean up after a thread of the application that ends. */
+static inline bool is_kernels_call(const struct call *call)
+{
+	return call->door != DOOR_SYMBOL && boot_is_own_text(call->regs->ip);
+}
+
 long hijack_dispatch(struct call *call)
 {
 	const struct row *row = row_of(call->nr);
 
 	if (row->handler == HANDLER_none || !hijack_is_active)
 		return host_call(call);
-	if (self.inside || is_kernels_thread())
+	if (self.inside || is_kernels_thread() || is_kernels_call(call))
 		return inside_call(call);
 	if (row->result == RESULT_NEWFD)
 		return new_fd_call(call, row);

@@ -73,6 +73,8 @@ static int load(void)
 		complain(LIBRARY " is of another version: it has no ", names[i].name, NULL);
 		return -ENOSYS;
 	}
+	boot_own_text(ops.syscall);
+	boot_own_text(ops.shutdown_by_caller); /* librumpuser */
 	return 0;
 }
 

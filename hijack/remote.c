@@ -57,6 +57,7 @@ int remote_load(bool is_quiet)
 		complain(LIBRARY " is of another version: it has no ", names[i].name, NULL);
 		return -ENOSYS;
 	}
+	boot_own_text(remote.syscall);
 	__atomic_store_n(&is_loaded, true, __ATOMIC_RELEASE);
 	return 0;
 }
