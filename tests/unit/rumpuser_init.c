@@ -16,8 +16,9 @@ static void test_versions(void)
 	const struct rumpuser_ops *ops;
 	char reason[80];
 
-	snprintf(reason, sizeof(reason), "librumpuser has hypercall version %d, the kernel wants %d",
-		 RUMPUSER_VERSION, RUMPUSER_VERSION + 1);
+	snprintf(reason, sizeof(reason),
+		 "librumpuser has hypercall version %d, the kernel wants %d", RUMPUSER_VERSION,
+		 RUMPUSER_VERSION + 1);
 	is_str(rumpuser_boot_error(), "", "no error at first");
 	ok(!rumpuser_init(RUMPUSER_VERSION + 1, &upcalls), "a kernel of another version gets none");
 	is_str(rumpuser_boot_error(), reason, "and a reason");

@@ -386,7 +386,7 @@ UNUSED static int peer_connect_socket(const char *path)
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct timeval limit = {10, 0};
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
+	memcpy(name.sun_path, path, strnlen(path, sizeof(name.sun_path) - 1));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&name, sizeof(name))) {
 		close(fd);
