@@ -284,6 +284,11 @@ static void halt(int is_restart)
 	REQUIRE(is_restart == 0 || is_restart == 1);
 }
 
+static int may_leave(void)
+{
+	return fuzz_u8(input) & 1;
+}
+
 static const struct rumpuser_upcalls upcalls = {
 	.version = RUMPUSER_VERSION,
 	.process_new = make_process,
@@ -370,6 +375,7 @@ static size_t some_length(uint8_t type)
 		return fuzz_u8(input);
 	switch (type) {
 	case RUMP_SP_HELLO:
+	case RUMP_SP_LEAVE:
 		return sizeof(struct rump_sp_hello);
 	case RUMP_SP_CHANNEL:
 		return sizeof(struct rump_sp_channel_open);
@@ -402,7 +408,7 @@ static bool one_message(struct sp_client *client, uint8_t type)
 		head.type = type;
 		head.is_answer = fuzz_u8(input) == 1;
 		memcpy(message, &head, sizeof(head));
-		if (type == RUMP_SP_HELLO)
+		if (type == RUMP_SP_HELLO || type == RUMP_SP_LEAVE)
 			fill_hello(message, length);
 		if (type == RUMP_SP_EXEC)
 			fill_exec(message, length);
@@ -469,7 +475,7 @@ static void start(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
-	struct sp_policy policy = {.halt = halt};
+	struct sp_policy policy = {.halt = halt, .leave = may_leave};
 	struct sp_channel *channel = NULL;
 	struct sp_client *client;
 	int fds[2], error;
@@ -489,7 +495,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		is_going = one_message(client, RUMP_SP_HELLO);
 	while (is_going && in.size) {
 		if (fuzz_u8(input) & 1 || !client->is_entered) {
-			is_going = one_message(client, fuzz_u8(input) % (RUMP_SP_SIGNAL + 2));
+			is_going = one_message(client, fuzz_u8(input) % (RUMP_SP_LEAVE + 2));
 		} else {
 			if (!channel)
 				channel = sp_channel_new(client, &error);
