@@ -75,6 +75,7 @@ struct sp_client {
 	bool is_paused, is_ticking;
 	bool is_ended;
 	bool is_entered;      /* has been given a process */
+	bool is_late;	      /* has not said HELLO for a while */
 	_Atomic bool is_kept; /* its connection ends with the server's process and tells of that */
 	struct sp_client *next_tick;
 
@@ -173,6 +174,8 @@ void sp_client_ref(struct sp_client *client);
 void sp_client_unref(struct sp_client *client);
 /* gives it a process in the kernel, by process_new() or process_fork() */
 int sp_client_enter(struct sp_client *client, int (*make)(const struct rumpuser_client *));
+/* it has said who it is.  The control thread only */
+void sp_client_entered(struct sp_client *client);
 /*
  * A copy of the caller's process, with a connection of its own.  The other end of that: a
  * handle; where the caller is no client (NULL), a descriptor as of fd_move_high().
@@ -181,6 +184,10 @@ int sp_client_fork(const struct sp_client *parent);
 /* the connection and the process end, the channels close.  The control thread only */
 void sp_client_end(struct sp_client *client);
 void sp_clients_end_all(void);
+/* those that have said nothing since the last time; true: there are more to look after */
+bool sp_clients_expire(void);
+/* connections that are not clients yet */
+bool sp_clients_are_awaited(void);
 /* reads no more of its messages before SP_EVENT_RESUME */
 void sp_client_pause(struct sp_client *client);
 /* the process has ended: it counts no more */

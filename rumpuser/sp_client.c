@@ -13,8 +13,9 @@
 
 static struct {
 	struct host_lock lock;
-	struct sp_client *clients;  /* those whose connection has not ended */
-	_Atomic unsigned int count; /* of processes in the kernel */
+	struct sp_client *clients;   /* those whose connection has not ended */
+	_Atomic unsigned int count;  /* of processes in the kernel */
+	_Atomic unsigned int silent; /* connections that have not said who they are */
 } sp;
 
 /* Children of the program itself: of its own user, and not its masters. */
@@ -195,13 +196,21 @@ int sp_client_connect(int fd, const struct sp_policy *policy, bool is_elsewhere)
 	client->control = handle;
 	client->is_elsewhere = is_elsewhere;
 	error = sp_client_credentials(client);
+	atomic_fetch_add(&sp.silent, 1);
 	if (!error)
 		error = connection_start(client);
 	if (error) {
+		atomic_fetch_sub(&sp.silent, 1);
 		file_close(handle);
 		sp_client_unref(client);
 	}
 	return error;
+}
+
+void sp_client_entered(struct sp_client *client)
+{
+	client->is_entered = true;
+	atomic_fetch_sub(&sp.silent, 1);
 }
 
 int sp_client_enter(struct sp_client *client, int (*make)(const struct rumpuser_client *))
@@ -285,6 +294,8 @@ void sp_client_end(struct sp_client *client)
 		return;
 	client->is_ended = true;
 	list_remove(client);
+	if (!client->is_entered)
+		atomic_fetch_sub(&sp.silent, 1);
 	if (client->pidfd >= 0) {
 		sp_unwatch(client->pidfd);
 		file_close(client->pidfd);
@@ -327,6 +338,33 @@ void sp_clients_end_all(void)
 		/* only this thread ends clients, so it is still there */
 		sp_client_end(client);
 	}
+}
+
+bool sp_clients_are_awaited(void)
+{
+	return atomic_load(&sp.silent) != 0;
+}
+
+bool sp_clients_expire(void)
+{
+	struct sp_client *client, *next, *late = NULL;
+
+	/* only this thread ends clients; the lock is not for that */
+	host_lock(&sp.lock);
+	for (client = sp.clients; client; client = client->next) {
+		if (client->is_entered || client->is_kept)
+			continue;
+		client->next_tick = late;
+		late = client->is_late ? client : late;
+		client->is_late = true;
+	}
+	host_unlock(&sp.lock);
+	for (client = late; client; client = next) {
+		next = client->next_tick;
+		sp_log("a connection of uid %u is closed: it said nothing", client->host_uid);
+		sp_client_end(client);
+	}
+	return sp_clients_are_awaited();
 }
 
 void sp_client_gone(struct sp_client *client)

@@ -24,8 +24,9 @@
 #define MESSAGES_MAX 8 /* of a client in a round, so that all get their turn */
 #define TICK_FIRST 1   /* ms */
 #define TICK_LAST 128
-#define LISTENER_PAUSE 100 /* ms */
-#define LOG_LINES 8	   /* in LOG_NSEC */
+#define LISTENER_PAUSE 100	   /* ms */
+#define SILENCE (5 * NSEC_PER_SEC) /* once or twice that is the time for HELLO */
+#define LOG_LINES 8		   /* in LOG_NSEC */
 #define LOG_NSEC (4 * NSEC_PER_SEC)
 #define SOURCE_MASK 7UL
 
@@ -42,6 +43,7 @@ static struct {
 	unsigned int tick_length;	/* ms */
 	unsigned long long tick_at;	/* ns */
 	unsigned long long listener_at; /* ns; 0: all listen */
+	unsigned long long silence_at;	/* ns; 0: nobody is silent */
 } control;
 
 /* ---- log ---- */
@@ -354,6 +356,20 @@ static int milliseconds_until(unsigned long long when, int otherwise)
 	return otherwise < 0 || left < otherwise ? left : otherwise;
 }
 
+/* Connections that say nothing take descriptors that others may need. */
+static void end_silence(void)
+{
+	unsigned long long now;
+
+	if (!control.silence_at && !sp_clients_are_awaited())
+		return;
+	now = clock_mono();
+	if (control.silence_at && now < control.silence_at)
+		return;
+	/* the first time there is nobody yet who has been silent since */
+	control.silence_at = sp_clients_expire() ? now + SILENCE : 0;
+}
+
 static void control_main(void *arg)
 {
 	struct epoll_event events[EVENTS_MAX];
@@ -364,6 +380,7 @@ static void control_main(void *arg)
 		long count;
 
 		timeout = milliseconds_until(control.listener_at, timeout);
+		timeout = milliseconds_until(control.silence_at, timeout);
 		count = host_call(SYS_epoll_wait, file_fd(control.epoll), events, EVENTS_MAX,
 				  timeout);
 		for (long i = 0; i < count; i++)
@@ -372,6 +389,7 @@ static void control_main(void *arg)
 			control.listener_at = 0;
 			sp_listeners_resume();
 		}
+		end_silence();
 		stop_if_wanted();
 		queue_run();
 		tick();

@@ -100,7 +100,8 @@ static int do_hello(struct sp_client *client, const void *message, size_t length
 			error = enter(client, hello);
 	}
 	if (!error) {
-		client->is_entered = true;
+		if (!client->is_entered)
+			sp_client_entered(client);
 		sp_client_probe(client, sender, hello);
 		memcpy(welcome.server_id, sp_server_id(), sizeof(welcome.server_id));
 		welcome.pid = atomic_load(&client->pid);

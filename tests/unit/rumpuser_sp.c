@@ -636,6 +636,23 @@ static void test_no_descriptors(void)
 	ok(eventually(!clients()), "nothing is left");
 }
 
+/* Connections that never say who they are. */
+static void test_silent(void)
+{
+	struct peer peer = {.fd = peer_connect_socket(path)}, good = peer_open(path, true);
+	struct peer child = fork_peer(&good);
+	struct timeval limit = {30, 0};
+
+	setsockopt(peer.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	ok(is_ended(&peer), "a connection that says nothing is closed after some seconds");
+	is(peer_call(&good, FAKE_PLUS_ONE, 1, 0), 2, "not so a client that calls nothing");
+	is(peer_hello(&child, hello_make(true)), 0, "nor the child of one, before its first call");
+	close(peer.fd);
+	peer_close(&child);
+	peer_close(&good);
+	ok(eventually(!clients()), "nothing is left");
+}
+
 static void test_many(void)
 {
 	int threads_before = threads(), fds_before = descriptors(), good = 0;
@@ -682,6 +699,7 @@ int main(void)
 	test_deaf();
 	test_no_descriptors();
 	test_many();
+	test_silent();
 	rumpuser_sp_stop();
 	ok(access(path, F_OK), "the socket file is removed at the end");
 	return done_testing();
