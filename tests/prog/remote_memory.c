@@ -62,6 +62,19 @@ static void strings(void)
 		       -ENOTDIR, "a path at %u", i);
 		is_int(channel->reads, 0, "needs no transfer");
 	}
+	/* a word with the end of one string and the beginning of the other's window */
+	for (unsigned int i = 0; i < 8; i++) {
+		char path[32] = "/tmp/target", link[] = "/tmp/link-12";
+		unsigned long at = 200 + i, length = strlen(link) + 1;
+
+		text_at(client, at, link);
+		text_at(client, at + length, path);
+		window(channel, AT(at + length), (unsigned int)strlen(path) + 1);
+		window(channel, AT(at), (unsigned int)length);
+		is_int(client_call(channel, symlink, AT(at + length), AT(at)), 0, "symlink at %u", i);
+		is_int(channel->reads, 0, "needs no transfer");
+		is_int(client_call(channel, unlink, AT(at)), 0, "has its name");
+	}
 	text_at(client, 4096 * 2 - 20, "/tmp/strings-are-longer-than-windows");
 	window(channel, AT(4096 * 2 - 20), 14);
 	is_int(client_call(channel, openat, (unsigned long)AT_FDCWD, AT(4096 * 2 - 20), O_RDWR),

@@ -398,22 +398,26 @@ int rump_remote_get(size_t size, const void __user *from, void *to)
 }
 EXPORT_SYMBOL(rump_remote_get);
 
-/* What a piece of memory has of a word of a string; true: all that matters of it. */
+/*
+ * The bytes at address that a piece of memory has, up to 8; true: all that matters of a
+ * word of a string.  Behind the piece, zeroes.
+ */
 static bool part_of_word(char *word, unsigned long address, unsigned long start,
 			 unsigned long length, const char *data)
 {
-	unsigned long from = max(address, start), end = min(address + 8, start + length);
+	unsigned long offset = address - start, n;
 
-	if (from >= end)
+	if (offset >= length)
 		return false;
-	memset(word, 0, 8);
-	memcpy(word + (from - address), data + (from - start), end - from);
-	return end == address + 8 || memchr(word + (from - address), '\0', end - from);
+	n = min(length - offset, 8UL);
+	memset(word + n, 0, 8 - n);
+	memcpy(word, data + offset, n);
+	return n == 8 || memchr(word, '\0', n);
 }
 
 /*
- * The first word of a string may begin before a window or a page that was fetched, the
- * last one end behind it: no reason to ask the client for more.
+ * The last word of a string may end behind a window or a page that was fetched: no
+ * reason to ask the client for more.
  */
 int rump_remote_get_word(const void __user *from, void *to)
 {
