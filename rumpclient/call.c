@@ -7,6 +7,9 @@
 
 #include "private.h"
 
+/* about 5 ms; what is looked at then costs 1 us */
+#define PAUSE_CYCLES (2000UL * SP_SPIN_US)
+
 /* ---- what the server wants first ---- */
 
 static int copy_what_is_wanted(const struct channel *channel, const struct rump_sp_answer *answer)
@@ -82,6 +85,7 @@ static long converse(struct channel *channel, long number, const long args[6])
 		turn->flags = RUMP_SP_CONTINUE;
 	}
 	__atomic_store_n(&channel->call, 0, __ATOMIC_RELEASE);
+	channel->last = __builtin_ia32_rdtsc();
 	return result;
 }
 
@@ -138,6 +142,21 @@ static __attribute__((noinline)) long nested_call(void *frame, long number, cons
 	return result;
 }
 
+/*
+ * A connection that was lost while nobody called is lost for what was there before, not
+ * for this call, which has not been made: so it is looked at after a pause.
+ */
+static bool channel_is_good(struct channel *channel)
+{
+	if (!channel_is_live(channel))
+		return false;
+	if (__builtin_expect(__builtin_ia32_rdtsc() - channel->last < PAUSE_CYCLES, 1) ||
+	    !channel->session->transport->has_gone(channel))
+		return true;
+	session_lost(channel->session, channel->generation);
+	return false;
+}
+
 long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6)
 {
 	const long args[6] = {a1, a2, a3, a4, a5, a6};
@@ -150,7 +169,7 @@ long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5
 	thread->frame = frame;
 	/* a handler from here on finds the thread in a call */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (__builtin_expect(!thread->channel || !channel_is_live(thread->channel), 0))
+	if (__builtin_expect(!thread->channel || !channel_is_good(thread->channel), 0))
 		result = channel_get(&thread->channel);
 	else
 		result = 0;

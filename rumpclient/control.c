@@ -2,11 +2,14 @@
 /*
  * control.c - the control connection: questions, answers, what comes unasked.
  *
- * Any thread may ask at any time.  One of those that wait, the receiver, sleeps on the
- * connection; the others sleep on `arrivals`.  Whoever takes a message that is not
- * its own parks it and tells the others; who goes lets the next one be the receiver.
- * No lock is held while anybody sleeps, so a thread that leaves its wait by longjmp()
- * stops nobody: its answer stays parked until room is needed.
+ * Any thread may ask at any time.  One of those that wait, the receiver, reads from the
+ * connection and sleeps on it; the others sleep on `arrivals`.  It parks what is not its
+ * own and tells the others; when it goes, the next one is the receiver.  Nobody else
+ * reads: a message taken away from the one who sleeps on the connection would leave it
+ * asleep.
+ *
+ * No lock is held while anybody sleeps.  A receiver that has left its wait by longjmp(),
+ * or has died, is replaced after a while; its answer stays parked.
  */
 #include <limits.h>
 #include <poll.h>
@@ -19,8 +22,9 @@
 #include "private.h"
 
 #define SEND_TIME (5 * NSEC_PER_SEC)
-/* the longest that a receiver who has left by longjmp() is waited for */
-#define RECEIVER_TIME (50 * NSEC_PER_MSEC)
+/* how often the others see whether there still is a receiver; when they take its place */
+#define RECEIVER_LOOK (50 * NSEC_PER_MSEC)
+#define RECEIVER_TIME NSEC_PER_SEC
 
 static uint32_t thread_id(void)
 {
@@ -203,7 +207,16 @@ struct waiting {
 	enum rump_sp_type type;
 	uint32_t id, generation;
 	uint64_t until;
+	uint64_t patience; /* until then with a receiver that gets nothing; UINT64_MAX: always */
 };
+
+static bool may_receive(const struct session *session, uint32_t tid, const struct waiting *wanted)
+{
+	if (!session->receiver || session->receiver == tid)
+		return true;
+	return host_now() > wanted->patience ||
+	       host(SYS_tgkill, host(SYS_getpid), session->receiver, 0) == -ESRCH;
+}
 
 /* One look and one sleep: 0, -EAGAIN: look again, else the end of it. */
 static int look_and_sleep(struct session *session, const struct waiting *wanted,
@@ -211,14 +224,17 @@ static int look_and_sleep(struct session *session, const struct waiting *wanted,
 {
 	uint64_t mask = lock_take(&session->lock), timeout = UINT64_MAX, now;
 	uint32_t tid = thread_id(), seen;
-	bool is_receiver;
+	bool is_receiver = false;
 	int error = 0;
 
-	if (!unpark(session, wanted->type, wanted->id, ret_message))
-		error = receive(session, wanted->type, wanted->id, ret_message);
-	is_receiver = error == -EAGAIN && (!session->receiver || session->receiver == tid);
-	if (is_receiver)
+	if (!unpark(session, wanted->type, wanted->id, ret_message)) {
+		error = -EAGAIN;
+		is_receiver = may_receive(session, tid, wanted);
+	}
+	if (is_receiver) {
 		session->receiver = tid;
+		error = receive(session, wanted->type, wanted->id, ret_message);
+	}
 	seen = __atomic_load_n(&session->arrivals, __ATOMIC_RELAXED);
 	lock_release(&session->lock, mask);
 	if (error != -EAGAIN)
@@ -230,10 +246,13 @@ static int look_and_sleep(struct session *session, const struct waiting *wanted,
 		timeout = wanted->until - now;
 	}
 	if (is_receiver) {
+		/* another one may have lost its patience with us: not for ever */
+		if (wanted->patience != UINT64_MAX && timeout > RECEIVER_TIME)
+			timeout = RECEIVER_TIME;
 		poll_connection(session, POLLIN, timeout);
 	} else {
 		struct timespec time =
-			time_of(host_now() + (timeout < RECEIVER_TIME ? timeout : RECEIVER_TIME));
+			time_of(host_now() + (timeout < RECEIVER_LOOK ? timeout : RECEIVER_LOOK));
 
 		host(SYS_futex, &session->arrivals, HOST_FUTEX_WAIT_BITSET | HOST_FUTEX_PRIVATE,
 		     seen, &time, NULL, bit_of(wanted->id));
@@ -263,6 +282,7 @@ int control_wait(struct session *session, enum rump_sp_type type, uint32_t id, v
 		.id = id,
 		.generation = __atomic_load_n(&session->live, __ATOMIC_ACQUIRE),
 		.until = until,
+		.patience = host_now() + RECEIVER_TIME,
 	};
 	struct parked message;
 	int error;
@@ -298,6 +318,9 @@ int control_ask(struct session *session, enum rump_sp_type type, struct rump_sp_
 
 /* ---- what comes unasked ---- */
 
+/* The preload's, when it is there: the calling thread is none of the program's. */
+__attribute__((weak, visibility("default"))) void rumphijack_private_thread(void);
+
 /*
  * Nothing that it waits for ever comes: it takes the signals, and parks the rest for who
  * asked.
@@ -307,10 +330,13 @@ static void *listen_main(void *arg)
 	struct session *session = arg;
 	struct waiting nothing = {
 		.type = RUMP_SP_SIGNAL,
+		.patience = UINT64_MAX,
 		.generation = __atomic_load_n(&session->live, __ATOMIC_ACQUIRE),
 	};
 	struct parked message;
 
+	if (rumphijack_private_thread)
+		rumphijack_private_thread();
 	host(SYS_prctl, PR_SET_NAME, "rump-signals");
 	while (nothing.generation &&
 	       __atomic_load_n(&session->live, __ATOMIC_ACQUIRE) == nothing.generation)

@@ -18,8 +18,8 @@ int rumpclient_export(int rump_fd)
 	long id = call(RUMP_SP_CALL_EXPORT, rump_fd);
 	int error;
 
-	if (id < 0)
-		return error_return((int)id);
+	if (!is_message_id(id))
+		return error_return(host_failed(id) ? (int)id : -EPROTO);
 	error = fork_take_socket(session, id, &message);
 	if (error)
 		return error_return(error);
@@ -33,6 +33,7 @@ int rumpclient_import(int fd)
 {
 	struct session *session = session_current();
 	struct rump_sp_export export;
+	long imported;
 	long length = host(SYS_recvfrom, fd, &export, sizeof(export), MSG_PEEK | MSG_DONTWAIT, NULL,
 			   NULL);
 	int error;
@@ -45,7 +46,8 @@ int rumpclient_import(int fd)
 		return error_return(error);
 	if (memcmp(export.server_id, session->server_id, sizeof(export.server_id)))
 		return error_return(-EXDEV);
-	return error_return((int)call(RUMP_SP_CALL_IMPORT, export.handle[0], export.handle[1]));
+	imported = call(RUMP_SP_CALL_IMPORT, export.handle[0], export.handle[1]);
+	return error_return(imported == (int)imported ? (int)imported : -EPROTO);
 }
 
 int rumpclient_halt(int flags)

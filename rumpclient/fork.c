@@ -70,8 +70,8 @@ static int make_child(struct session *parent, struct session *child)
 	long id = call(RUMP_SP_CALL_FORK);
 	int error;
 
-	if (id < 0)
-		return (int)id;
+	if (!is_message_id(id))
+		return host_failed(id) ? (int)id : -EPROTO;
 	error = fork_take_socket(parent, id, &message);
 	if (error)
 		return error;

@@ -46,6 +46,8 @@ struct transport {
 	int (*channel_open)(struct channel *channel, const struct rump_sp_channel_answer *answer,
 			    int fd);
 	void (*channel_close)(struct channel *channel, bool is_ours);
+	/* whether the server is known to have gone, looked at before a call after a pause */
+	bool (*has_gone)(struct channel *channel);
 	/* sends the turn that is in the channel and waits for its answer: 0 or -ENOTCONN */
 	int (*turn)(struct channel *channel);
 	/* what came with a RUMP_SP_SOCKET message becomes a session of this transport */
@@ -180,6 +182,7 @@ struct channel {
 	uint32_t call;
 	bool is_interrupted; /* INTERRUPT was sent for it; atomic */
 	struct sp_spin spin;
+	uint64_t last; /* cycles of the TSC at the end of the last call */
 };
 
 struct thread {
@@ -220,7 +223,12 @@ void channel_interrupt(struct channel *channel);
 #define call(...) CALL_PAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 
 /* ---- fork.c, exec.c ---- */
-/* a socket with a name, from a RUMP_SP_SOCKET message */
+/* whether the result of RUMP_SP_CALL_FORK or _EXPORT names a message */
+static inline bool is_message_id(long result)
+{
+	return result >= 0 && result <= UINT32_MAX;
+}
+/* its message, with what came along */
 int fork_take_socket(struct session *session, long id, struct parked *ret_message);
 /* the connection that rumpclient_exec() has left this program, or -1; only once */
 int exec_inherited(void);
@@ -246,11 +254,11 @@ struct retry {
 	uint64_t until, pause;
 };
 /* Whether to try to connect at all. is_first: there was no connection before. */
-bool retry_start(struct retry *retry, bool is_first);
+bool retry_start(struct retry *retry, bool is_first, const struct rump_url *url);
 /* An attempt has failed: whether to make another one, after a pause that it makes. */
 bool retry_again(struct retry *retry);
 /* All have failed: does not return where the policy says so. */
-void retry_failed(const struct retry *retry);
+void retry_failed(const struct retry *retry, const struct rump_url *url);
 
 /* ---- error.c ---- */
 /* what rumpclient_error() says; for config_error_set() */

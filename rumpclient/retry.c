@@ -63,7 +63,7 @@ static time_t policy_now(void)
 	return policy;
 }
 
-bool retry_start(struct retry *retry, bool is_first)
+bool retry_start(struct retry *retry, bool is_first, const struct rump_url *url)
 {
 	retry->policy = policy_now();
 	retry->pause = PAUSE_FIRST;
@@ -72,7 +72,7 @@ bool retry_start(struct retry *retry, bool is_first)
 		retry->until = host_now() + (uint64_t)retry->policy * NSEC_PER_SEC;
 	/* a lost connection is the end, not a server that is not there yet */
 	if (!is_first && retry->policy == RUMPCLIENT_RETRYCONN_DIE)
-		retry_failed(retry);
+		retry_failed(retry, url);
 	return is_first || retry->policy != 0;
 }
 
@@ -90,14 +90,16 @@ bool retry_again(struct retry *retry)
 	return true;
 }
 
-void retry_failed(const struct retry *retry)
+void retry_failed(const struct retry *retry, const struct rump_url *url)
 {
 	if (retry->policy != RUMPCLIENT_RETRYCONN_DIE)
 		return;
 	if (*last_error.text)
-		say(last_error.text, ": ", "giving up (RUMPHIJACK_RETRYCONNECT=die)");
+		say(last_error.text, "", "");
+	else if (url->kind == RUMP_URL_TCP)
+		say("the connection to the rump kernel of tcp://", url->host, " is lost");
 	else
-		say("the connection to the rump kernel is lost", "", "");
+		say("the connection to the rump kernel of unix://", url->path, " is lost");
 	/* not exit(3): the caller may be anywhere, with locks of libc's held */
 	host(SYS_exit_group, 1);
 }

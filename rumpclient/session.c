@@ -194,12 +194,12 @@ static int connect_with_patience(struct session *session, bool is_first)
 	/* nobody at such an address: who connects may be the one to start the server */
 	if (is_first && is_abstract(session))
 		return connect_and_greet(session);
-	if (retry_start(&retry, is_first)) {
+	if (retry_start(&retry, is_first, &session->url)) {
 		do
 			error = connect_and_greet(session);
 		while (error && is_temporary(error) && retry_again(&retry));
 		if (error)
-			retry_failed(&retry);
+			retry_failed(&retry, &session->url);
 	}
 	return error;
 }

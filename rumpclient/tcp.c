@@ -255,6 +255,11 @@ static void tcp_channel_close(struct channel *channel, bool is_ours)
 	host(SYS_munmap, channel->shared, channel->size);
 }
 
+static bool tcp_has_gone(struct channel *channel)
+{
+	return control_is_hung_up(channel->session);
+}
+
 static int tcp_turn(struct channel *channel)
 {
 	int error = ops->turn_send(channel->stream, channel->shared);
@@ -273,6 +278,7 @@ const struct transport transport_tcp = {
 	.close = tcp_close,
 	.channel_open = tcp_channel_open,
 	.channel_close = tcp_channel_close,
+	.has_gone = tcp_has_gone,
 	.turn = tcp_turn,
 	.adopt = tcp_adopt,
 };

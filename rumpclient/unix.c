@@ -228,6 +228,12 @@ static int sleep_until_reply(struct channel *channel, uint32_t old)
 	return error;
 }
 
+static bool unix_has_gone(struct channel *channel)
+{
+	return __atomic_load_n(&channel->shared->is_closed, __ATOMIC_ACQUIRE) ||
+	       control_is_hung_up(channel->session);
+}
+
 static int unix_turn(struct channel *channel)
 {
 	struct rump_sp_channel *shared = channel->shared;
@@ -269,6 +275,7 @@ const struct transport transport_unix = {
 	.close = unix_close,
 	.channel_open = unix_channel_open,
 	.channel_close = unix_channel_close,
+	.has_gone = unix_has_gone,
 	.turn = unix_turn,
 	.adopt = unix_adopt,
 };
