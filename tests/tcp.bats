@@ -10,12 +10,14 @@ setup() {
 	require "$RUMP_LIBRARIES/librumpsp_tcp.so.0" "$SERVER_PROGRAM" python3
 	limit=60
 	relay=
+	far=
 	cd "$T" || return
 }
 
 teardown() {
 	[ -z "$relay" ] || kill "$relay"
 	end_kernels
+	[ -z "$far" ] || ip netns del "$far"
 }
 
 port_of() {
@@ -239,6 +241,42 @@ print(os.listdir("/rump/tmp"))'
 	[ "$status" -ne 0 ] && [ "$status" -lt 124 ]
 	[ $((SECONDS - start)) -lt 30 ]
 	refused "onnection refused" client cat /rump/proc/version
+}
+
+@test "a host that is gone is noticed within half a minute, on both sides" {
+	local before status=0 start
+	require ip
+	is_root || skip_or_fail "root, for a network namespace"
+	# another host: a namespace, whose end of the cable can be pulled
+	far=rump-far-$$
+	ip netns add "$far"
+	ip link add "rf$$" type veth peer name far0 netns "$far"
+	ip addr add 192.0.2.1/30 dev "rf$$"
+	ip link set "rf$$" up
+	ip -n "$far" addr add 192.0.2.2/30 dev far0
+	ip -n "$far" link set far0 up
+
+	SERVER_FOLDER=$(short_folder)
+	SERVER_FOLDERS+=("$SERVER_FOLDER")
+	(umask 077; head -c 32 /dev/urandom >"$SERVER_FOLDER/secret")
+	export RUMP_SECRET_FILE=$SERVER_FOLDER/secret
+	limit=200 _serve --secret-file "$RUMP_SECRET_FILE" --any-address tcp://192.0.2.1:7913/
+	export RUMP_SERVER=tcp://192.0.2.1:7913/
+	client ls /rump >/dev/null
+	before=$(descriptors)
+	tagged rump_with path=/rump ip netns exec "$far" sh -c 'mkfifo /rump/tmp/fifo; echo up
+		cat /rump/tmp/fifo' >out 2>&1 3>&- &
+	wait_until 10 [ -s out ]
+	ip -n "$far" link set far0 down
+	start=$SECONDS
+	wait_until 40 no_more_descriptors_than "$before"
+	echo "the server: $((SECONDS - start)) s"
+	wait $! || status=$?
+	echo "the client: $((SECONDS - start)) s"
+	cat out
+	[ "$status" -ne 0 ] && [ "$status" -lt 124 ]
+	[ $((SECONDS - start)) -lt 45 ]
+	stop_server
 }
 
 @test "silent connections and noise hold nothing" {
