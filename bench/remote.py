@@ -145,7 +145,7 @@ def rate_rows(table, count, work):
 
 
 def fork_rows(table, count, work):
-    preload = f"LD_PRELOAD={os.path.join(LIB, 'librumphijack.so')}"
+    preload = [f"LD_PRELOAD={os.path.join(LIB, 'librumphijack.so')}", f"LD_LIBRARY_PATH={LIB}"]
     script = (f"exec 5>%s/forks; for ((i = 0; i < {FORKS}; i++)); do /bin/true; done; "
               "echo end >&5")
     native = ["/bin/bash", "-c", script % work]
@@ -153,9 +153,10 @@ def fork_rows(table, count, work):
     with Server(work) as server:
         found = by_turns(
             rounds,
-            [preload, "RUMPHIJACK=path=/rump", "/bin/bash", "-c", script % "/rump/tmp"],
-            [preload, "RUMPHIJACK=path=/rump,kernel=spawn", "/bin/bash", "-c", script % "/rump/tmp"],
-            [preload, "RUMPHIJACK=path=/rump", f"RUMP_SERVER={server.url}", "/bin/bash", "-c",
+            [*preload, "RUMPHIJACK=path=/rump", "/bin/bash", "-c", script % "/rump/tmp"],
+            [*preload, "RUMPHIJACK=path=/rump,kernel=spawn", "/bin/bash", "-c",
+             script % "/rump/tmp"],
+            [*preload, "RUMPHIJACK=path=/rump", f"RUMP_SERVER={server.url}", "/bin/bash", "-c",
              script % "/rump/tmp"],
             native)
     for kernel, rump in zip(("local", "spawn", "server"), found):

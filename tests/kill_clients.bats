@@ -42,7 +42,7 @@ server_has() {
 	local rss used fds threads inside
 	inside=$(client sh -c 'echo 3 >/rump/proc/sys/vm/drop_caches
 		awk "/^MemTotal/ { t = \$2 } /^MemFree/ { f = \$2 } END { print t - f }" /rump/proc/meminfo
-		ls -d /rump/proc/[0-9]* | wc -l; cut -f1 /rump/proc/sys/fs/file-nr') || return
+		grep -L "^PPid:.2$" /rump/proc/[0-9]*/status 2>/dev/null | wc -l; cut -f1 /rump/proc/sys/fs/file-nr') || return
 	rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$SERVER_PID/status")
 	fds=$(ls "/proc/$SERVER_PID/fd" | wc -l)
 	threads=$(awk '/^Threads/ { print $2 }' "/proc/$SERVER_PID/status")
@@ -129,8 +129,9 @@ kill_at_random() {
 }
 
 @test "300 clients at once" {
+	local before
 	start_server
-	client ls $D
+	connects 300 300
 	read -ra before < <(server_has)
 	run connects 900 300
 	echo "$output"

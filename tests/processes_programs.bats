@@ -62,7 +62,7 @@ scripts() {
 	scripts '
 		mkdir $D/a; seq 1000 >$D/a/one; ln -s one $D/a/link; mkdir $D/a/d; seq 3 >$D/a/d/two
 		rsync -a $D/a/ $D/b; ls -R $D/b; cmp $D/a/one $D/b/one; readlink $D/b/link
-		seq 1001 >$D/a/one; rm $D/a/d/two; rsync -a --delete --itemize-changes $D/a/ $D/b
+		seq 1001 >$D/a/one; rm $D/a/d/two; rsync -rlc --delete --out-format=%n $D/a/ $D/b
 		md5sum <$D/b/one; find $D/b -type f | wc -l' bash
 }
 

@@ -171,7 +171,7 @@ owners_server() {
 	run halt $ONE
 	echo "$output"
 	[ "$status" != 0 ]
-	[[ $output == *ermi* ]]
+	[[ $output == *"not root"* ]]
 	as $ONE ls /rump
 	halt $OWNER
 	wait_until 10 _is_gone "$SERVER_PID"

@@ -17,6 +17,13 @@
 
 #include "../unit/tap.h"
 
+/* Linked with librumpclient and over_server.c: the kernel is a server's. */
+#ifdef OVER_SERVER
+#define IS_OVER_SERVER true
+#else
+#define IS_OVER_SERVER false
+#endif
+
 #define LENGTH_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The call succeeds.  errno is looked at after it, which an argument would not be. */
