@@ -196,7 +196,8 @@ broken_image() {
 @test "a socket file that nobody listens on is replaced" {
 	serves
 	kill -9 "$SERVER_PID"
-	wait_until 10 _is_gone "$SERVER_PID"
+	# the socket lives as long as the last thread
+	wait_until 10 eval '! tool rump.ps 2>/dev/null'
 	[ -S socket ]
 	rm pid
 	serves
@@ -290,11 +291,31 @@ s.bind(sys.argv[1]); s.listen(); print("ready", flush=True); time.sleep(60)' "$D
 	for signal in TERM INT HUP; do
 		foreground -v "$url"
 		grep -q 'Memory: ' err
+		grep -q "rump_server\[$SERVER_PID\]: Linux 6.12.[0-9]* serves $url" err
 		client test -d /rump/proc/self
 		kill -s "$signal" "$SERVER_PID"
 		wait "$SERVER_PID"
 		[ ! -e socket ] && [ ! -e pid ]
 	done
+}
+
+@test "-s without -v: the kernel's warnings are on stderr, which may be a socket" {
+	python3 - "$SERVER_PROGRAM" "$url" "$D" >said 3>&- <<-'END' &
+		import os, socket, subprocess, sys
+		ours, theirs = socket.socketpair()
+		process = subprocess.Popen([sys.argv[1], "-s", "--pidfile", sys.argv[3] + "/pid", sys.argv[2]], stderr=theirs)
+		theirs.close()
+		while data := ours.recv(4096):
+		    os.write(1, data)
+	END
+	wait_until 20 [ -s pid ]
+	RUMP_SERVER=$url client bash -c 'echo "<4>a warning" >/rump/dev/kmsg; echo "<6>a detail" >/rump/dev/kmsg'
+	SERVER_PID=$(<pid)
+	kill "$SERVER_PID"
+	wait_until 20 _is_gone "$SERVER_PID"
+	cat said
+	grep -q 'a warning' said
+	! grep -q 'a detail' said
 }
 
 @test "what was written is on the image when the server has stopped" {

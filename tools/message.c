@@ -92,7 +92,8 @@ void message(const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	print_stderr(text);
-	print_log(text);
+	if (log_fd != STDERR_FILENO)
+		print_log(text);
 	errno = error;
 }
 

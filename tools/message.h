@@ -21,7 +21,7 @@ enum status {
 void message_init(const char *argv0);
 const char *message_program(void);
 
-/* Appends to this descriptor as well; -1: no more. */
+/* Appends to this descriptor as well, which may be stderr; -1: no more. */
 void message_log(int fd);
 
 /* errno is kept. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,12 +122,16 @@ static int default_path(const struct server_options *options, char *path)
 
 static int open_file(const char *path)
 {
+	char whole[PATH_MAX];
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
 
 	if (fd < 0)
 		return -errno;
 	message_log(fd);
-	return setenv("RUMP_CONSOLE", path, 1) ? -errno : 0;
+	/* the kernel opens it later, when the working directory may be another */
+	if (!realpath(path, whole))
+		return -errno;
+	return setenv("RUMP_CONSOLE", whole, 1) ? -errno : 0;
 }
 
 /* Warnings and worse, and what the user may have asked for. */
@@ -146,10 +151,20 @@ static int set_level(bool is_verbose)
 	return error;
 }
 
+static int use_stderr(void)
+{
+	message_log(STDERR_FILENO);
+	if (!setenv("RUMP_CONSOLE", "-", 1))
+		return 0;
+	message("environment: %s", strerror(errno));
+	return STATUS_FAILED;
+}
+
 int server_log_open(const struct server_options *options, char *ret_path)
 {
 	const char *console = getenv("RUMP_CONSOLE");
 	int error = set_level(options->is_verbose);
+	bool is_file = console && *console && strcmp(console, "-");
 
 	*ret_path = '\0';
 	if (error) {
@@ -159,10 +174,10 @@ int server_log_open(const struct server_options *options, char *ret_path)
 	if (options->log)
 		error = snprintf(ret_path, PATH_MAX, "%s", options->log) < PATH_MAX ? 0
 										    : -ENAMETOOLONG;
-	else if (options->is_foreground)
-		return 0;
-	else if (console && *console)
+	else if (is_file)
 		snprintf(ret_path, PATH_MAX, "%s", console);
+	else if (options->is_foreground)
+		return use_stderr();
 	else
 		error = default_path(options, ret_path);
 	if (!error)
@@ -176,5 +191,5 @@ int server_log_open(const struct server_options *options, char *ret_path)
 	}
 	message("log %s: %s%s", ret_path, strerror(-error),
 		options->log ? "" : "; --log FILE names another");
-	return message_status(-error) == STATUS_USAGE ? STATUS_USAGE : message_status(-error);
+	return message_status(-error);
 }

@@ -135,9 +135,9 @@ static int prepare_private(const struct server_options *options, char **argv)
 		error = server_private_read_secret(options->secret_fd, server.secret);
 	if (error)
 		return failed("--secret-fd", -error);
-	/* no terminal, and no working directory of a program, which it may want to remove */
+	/* who stops the program by the terminal does not mean its kernel */
 	setsid();
-	return chdir("/") ? failed("/", errno) : 0;
+	return 0;
 }
 
 static int catch_signals(bool is_detached)
@@ -423,6 +423,9 @@ int server_serve(const struct server_options *options, char **argv)
 		status = server_log_open(options, server.log);
 	if (!status)
 		status = server_conf_apply(&options->conf);
+	/* of all files the absolute paths are known now; a program may want to remove its folder */
+	if (!status && options->is_private && chdir("/"))
+		status = failed("/", errno);
 	if (status)
 		return status;
 	if (options->is_verbose && *server.log)
