@@ -102,7 +102,7 @@ static unsigned long prepare_child(unsigned long top, const struct trap_regs *re
 	if (self.inside) {
 		if (child != &self)
 			child->inside = child->is_kernels = 1;
-	} else if (hijack_has_trap) {
+	} else if (hijack_has_trap || self.has_borrowed) {
 		child->selector = SELECTOR_BLOCK;
 		start->selector = &child->selector;
 	}
@@ -118,7 +118,7 @@ static long fork_by(struct call *call, long nr, const long args[6])
 	if (result)
 		return result;
 	result = host6(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
-	if (!result && hijack_has_trap && !self.is_kernels)
+	if (!result && (hijack_has_trap || self.has_borrowed) && !self.is_kernels)
 		trap_arm();
 	children_forked(&prefork, result);
 	return result;

@@ -334,7 +334,8 @@ long handle_sigaction(struct call *call)
 {
 	long signal = (int)call->args[0], result = 0;
 	struct kernel_sigaction new, old, ours;
-	bool is_ours = is_fault(signal) || (signal == SIGSYS && hijack_has_trap);
+	bool is_ours = is_fault(signal) ||
+		       (signal == SIGSYS && (hijack_has_trap || self.has_borrowed));
 	unsigned long mask;
 
 	if (signal < 1 || signal > SIGNALS || call->args[3] != 8 || signal == SIGKILL ||
@@ -352,7 +353,8 @@ long handle_sigaction(struct call *call)
 			ours = disguise(signal, &new);
 			result = host_sigaction(signal, &ours, NULL);
 		}
-		if (!result)
+		/* what a child in shared memory sets is of no use to its parent */
+		if (!result && !self.spawned)
 			table[signal].action = new;
 	}
 	unlock_table(&mask);

@@ -158,7 +158,9 @@ static void handler(int signal, siginfo_t *info, void *context)
 		regs->ax = trap_sigaltstack(&call, uc);
 		return;
 	}
-	patch_consider(regs->ip, call.nr);
+	/* other threads, and this one later, would come by what is patched without the trap */
+	if (!self.has_borrowed)
+		patch_consider(regs->ip, call.nr);
 	result = hijack_dispatch(&call);
 	if (call.nr == SYS_rt_sigprocmask)
 		host(SYS_rt_sigprocmask, SIG_BLOCK, NULL, mask, 8);
@@ -185,6 +187,12 @@ static bool is_on_valgrind(void)
 	return answer;
 }
 
+static void find_text(void)
+{
+	trap_text_start = (unsigned long)__ehdr_start;
+	trap_text_length = ((unsigned long)etext - trap_text_start + 4095) & ~4095UL;
+}
+
 int trap_start(void)
 {
 	struct kernel_sigaction ours = {handler, SA_SIGINFO | SA_NODEFER | SA_ONSTACK | 0x04000000,
@@ -194,8 +202,7 @@ int trap_start(void)
 
 	if (is_on_valgrind())
 		return -EBUSY;
-	trap_text_start = (unsigned long)__ehdr_start;
-	trap_text_length = ((unsigned long)etext - trap_text_start + 4095) & ~4095UL;
+	find_text();
 	signal_stack_start();
 	/* what the application finds installed */
 	signals_application(SIGSYS);
@@ -214,6 +221,40 @@ int trap_start(void)
 	}
 	hijack_has_trap = true;
 	return 0;
+}
+
+bool trap_borrow(void)
+{
+	struct kernel_sigaction ours = {handler, SA_SIGINFO | SA_NODEFER | SA_ONSTACK | 0x04000000,
+					trap_fast_return, 0};
+	unsigned long mask = SIGNAL_BIT(SIGSYS);
+
+	if (hijack_has_trap || !hijack_is_active || self.inside || self.has_borrowed ||
+	    is_on_valgrind())
+		return false;
+	find_text();
+	signals_application(SIGSYS);
+	if (is_error(host(SYS_rt_sigaction, SIGSYS, &ours, NULL, 8)))
+		return false;
+	host(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, 8);
+	self.selector = SELECTOR_BLOCK;
+	if (is_error(host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON,
+			  trap_text_start, trap_text_length, &self.selector))) {
+		self.selector = SELECTOR_ALLOW;
+		return false;
+	}
+	self.has_borrowed = 1;
+	return true;
+}
+
+/* The handler stays: it passes on what is not ours. */
+void trap_return(bool is_borrowed)
+{
+	if (!is_borrowed)
+		return;
+	host(SYS_prctl, PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_OFF, 0, 0, 0);
+	self.selector = SELECTOR_ALLOW;
+	self.has_borrowed = 0;
 }
 
 /* ---- calls that change what is trapped ---- */

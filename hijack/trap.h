@@ -19,6 +19,13 @@ int trap_start(void);
 void trap_arm(void);
 
 /*
+ * Where the trap is off: on for the calling thread alone, until trap_return() of the
+ * result.  false: it was on, or this host has none.
+ */
+bool trap_borrow(void);
+void trap_return(bool is_borrowed);
+
+/*
  * In between the kernel's side makes its host calls with its own instructions: they need
  * not be looked at, and no SIGSYS can come while the thread is on the kernel's stack.
  */
