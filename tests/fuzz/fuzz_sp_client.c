@@ -152,6 +152,12 @@ static void fuzz_channel_close(struct channel *channel, bool is_ours)
 	is_open = false;
 }
 
+static bool fuzz_has_gone(struct channel *channel)
+{
+	(void)channel;
+	return fuzz_u8(input) == 1;
+}
+
 /* What the client has sent is its own and lies where it may. */
 static void check_turn(const struct rump_sp_turn *turn)
 {
@@ -226,6 +232,7 @@ static const struct transport fuzz_transport = {
 	.close = fuzz_close,
 	.channel_open = fuzz_channel_open,
 	.channel_close = fuzz_channel_close,
+	.has_gone = fuzz_has_gone,
 	.turn = fuzz_turn,
 	.adopt = fuzz_adopt,
 };
