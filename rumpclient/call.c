@@ -30,15 +30,21 @@ static void raise_signals(uint64_t signals)
 			host(SYS_tgkill, pid, tid, signal);
 }
 
-static long finish(const struct channel *channel, const struct rump_sp_answer *answer)
+static long finish(const struct channel *channel, const struct rump_sp_answer *answer,
+		   int copyout_error)
 {
 	int error = records_write(channel, answer);
 	long result = answer->result;
 
 	if (__builtin_expect(answer->signals != 0, 0))
 		raise_signals(answer->signals);
-	/* the kernel believes that it was written: like memory that has gone since */
-	return error ? error : result;
+	/*
+	 * The kernel believes that what it wrote last has arrived, or takes the failure of
+	 * earlier writes for that of the latest: no count may tell so.
+	 */
+	if (error)
+		return error;
+	return copyout_error && result >= 0 ? -EFAULT : result;
 }
 
 /*
@@ -54,6 +60,7 @@ static long converse(struct channel *channel, long number, const long args[6])
 {
 	struct rump_sp_turn *turn = &channel->shared->turn;
 	struct rump_sp_answer answer;
+	int copyout_error = 0;
 	long result;
 
 	turn->number = number;
@@ -71,13 +78,15 @@ static long converse(struct channel *channel, long number, const long args[6])
 		/* once: it may change while it is looked at */
 		memcpy(&answer, &channel->shared->answer, sizeof(answer));
 		if (answer.kind == RUMP_SP_RESULT) {
-			result = finish(channel, &answer);
+			result = finish(channel, &answer, copyout_error);
 			break;
 		}
 		if (answer.kind == RUMP_SP_COPYIN) {
 			turn->copy_error = copy_what_is_wanted(channel, &answer);
 		} else if (answer.kind == RUMP_SP_COPYOUT) {
 			turn->copy_error = records_write(channel, &answer);
+			if (turn->copy_error)
+				copyout_error = -EFAULT;
 		} else {
 			result = lose(channel);
 			break;

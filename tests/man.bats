@@ -58,6 +58,15 @@ documented() {
 	[ "$bad" = 0 ]
 }
 
+@test "rumpclient.h: every function and constant has its words" {
+	local name bad=0
+	for name in $(grep -oE '\brumpclient_[a-z_]+\(|\bRUMPCLIENT_[A-Z_]+\b' "$RUMP_TOP/include/rump/rumpclient.h" |
+		tr -d '(' | sort -u); do
+		documented rumpclient.3 "$name" || bad=1
+	done
+	[ "$bad" = 0 ]
+}
+
 @test "every environment variable that is read is told of" {
 	local name bad=0
 	for name in $(grep -rhoE 'param\("RUMP_[A-Z]+"\)' "$RUMP_TOP/rumpuser" "$RUMP_TOP/rumpkernel/linux" |
