@@ -216,6 +216,19 @@ const sys_call_ptr_t sys_call_table[NR_syscalls] = {
 	IS(mremap, rump_mremap),
 };
 
+/* The directory is locked: no client may hold it up for all that look for names there. */
+static long remote_getdents(unsigned int fd, struct linux_dirent __user *dirent,
+			    unsigned int count)
+{
+	return sys_getdents(fd, dirent, rump_remote_room(count));
+}
+
+static long remote_getdents64(unsigned int fd, struct linux_dirent64 __user *dirent,
+			      unsigned int count)
+{
+	return sys_getdents64(fd, dirent, rump_remote_room(count));
+}
+
 /* As for a file that has no mmap. */
 static long no_mmap(void)
 {
@@ -232,6 +245,8 @@ const sys_call_ptr_t rump_remote_call_table[NR_syscalls] = {
 	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
 #include <asm/syscall_table_64.h>
 	ALL_CALLS,
+	IS(getdents, remote_getdents),
+	IS(getdents64, remote_getdents64),
 	IS(mmap, no_mmap),
 	/* mappings */
 	REFUSED(madvise),

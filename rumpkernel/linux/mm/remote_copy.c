@@ -45,6 +45,10 @@
 /* bytes from which on an immediate transfer costs less than a record; a page does not */
 #define DIRECT_MIN	(32UL << 10)
 
+/* bytes of records for a byte of the smallest directory entries, and room for any entry */
+#define RECORD_COST	6U
+#define MIN_ROOM	1024U
+
 /* struct rump_sp_record of rump_sp.h; the bytes follow, padded to a multiple of 8 */
 struct record {
 	u64 address;
@@ -476,6 +480,19 @@ static bool append(struct rump_remote *remote, unsigned long to, const void *fro
 	host->out_used = ALIGN(data + n, 8);
 	remote->record_end = host->out_used;
 	return true;
+}
+
+/*
+ * How much of n bytes a call may write in small pieces, a record each, without a wait for
+ * the client: for one that locks meanwhile what others need.
+ */
+unsigned int rump_remote_room(unsigned int n)
+{
+	const struct rump_remote *remote = current_remote();
+
+	if (!remote || remote->host->may_direct)
+		return n;
+	return min(n, max(remote->host->out_size / RECORD_COST, MIN_ROOM));
 }
 
 /* Into the client's memory now, after what is in the records. Returns what is left. */

@@ -308,6 +308,7 @@ void rump_remote_free(struct rump_remote *remote);
 /* around each call */
 void rump_remote_begin(struct rump_remote *remote);
 void rump_remote_end(struct rump_remote *remote);
+unsigned int rump_remote_room(unsigned int n);
 /* The current task's memory is a client's from now on: 0 or -ENOMEM. */
 int rump_become_remote(void);
 
