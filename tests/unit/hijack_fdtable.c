@@ -28,6 +28,42 @@ static void *use(void *argument)
 	return NULL;
 }
 
+/* A child in shared memory has a table of its own. */
+static void copies(void)
+{
+	struct fdtable *copy;
+
+	fdtable_reserve(7);
+	fdtable_set(7, 70);
+	fdtable_set_companion(7, 71);
+	copy = fdtable_copy();
+	is(copy != NULL, 1, "a copy");
+	fdtable_enter(copy);
+	is(fdtable_get(7), 70, "has what was there");
+	is(fdtable_companion(7), 71, "and the companion");
+	is(fdtable_set(7, 72), 70, "changed in the copy");
+	is(fdtable_reserve(5000), 0, "a new number");
+	is(fdtable_set(5000, 73), FDTABLE_HOST, "in the copy");
+	is(fdtable_next(8), 5000, "is found there");
+	fdtable_enter(NULL);
+	is(fdtable_get(7), 70, "not changed in the table");
+	is(fdtable_get(5000), FDTABLE_HOST, "nor entered");
+	is(fdtable_next(8), -1, "nor found");
+	fdtable_enter(copy);
+	fdtable_adopt();
+	is(fdtable_get(7), 72, "adopted: the copy is the table");
+	is(fdtable_get(5000), 73, "with all of it");
+	fdtable_set(5000, FDTABLE_HOST);
+	fdtable_set(7, FDTABLE_HOST);
+	fdtable_set_companion(7, -1);
+	fdtable_adopt();
+	is(fdtable_next(0), -1, "nothing to adopt: nothing happens");
+	copy = fdtable_copy();
+	is(copy != NULL, 1, "a copy of an empty table");
+	fdtable_free(copy);
+	fdtable_free(NULL);
+}
+
 int main(void)
 {
 	pthread_t thread[THREADS];
@@ -65,6 +101,7 @@ int main(void)
 	is(fdtable_reserve(FDTABLE_MAX), -EMFILE, "one more is too many");
 	is(fdtable_reserve(-1), -EMFILE, "a negative one too");
 	fdtable_set(FDTABLE_MAX - 1, FDTABLE_HOST);
+	copies();
 
 	for (long i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, use, (void *)i);
