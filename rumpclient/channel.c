@@ -9,6 +9,7 @@
  * The structs lie in blocks that are never unmapped, so that a handler may look for
  * any thread's channel at any time; taking one is a compare-and-swap of its tid.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -198,6 +199,19 @@ void channel_drop_all(struct session *session)
 			session->transport->channel_close(channel, true);
 			free_slot(channel);
 		}
+}
+
+void channel_wake_all(const struct session *session)
+{
+	struct channel *channel;
+
+	for (int at = 0; (channel = next_used(&at));) {
+		struct rump_sp_channel *shared = channel->shared;
+
+		/* unmapped meanwhile, it is EFAULT and nobody sleeps there */
+		if (channel->session == session && shared)
+			host(SYS_futex, &shared->reply, HOST_FUTEX_WAKE, INT_MAX);
+	}
 }
 
 void channel_forked(void)

@@ -21,7 +21,9 @@ __attribute__((weak, visibility("default"))) int rumphijack_copy(void *to, const
 static int copy_by_host(long number, void *local, uint64_t remote, size_t length)
 {
 	struct iovec here = {local, length}, there = {(void *)remote, length};
-	long done = host(number, host(SYS_getpid), &here, 1, &there, 1, 0);
+	/* a child that shares the memory may well say its parent's */
+	long pid = session_own.pid ? session_own.pid : host(SYS_getpid);
+	long done = host(number, pid, &here, 1, &there, 1, 0);
 
 	return done == (long)length ? 0 : -EFAULT;
 }

@@ -210,6 +210,8 @@ int channel_get(struct channel **place);
 void channel_drop(struct channel *channel);
 /* Frees all of a session that has ended. */
 void channel_drop_all(struct session *session);
+/* Those who sleep shall see that the session is lost. */
+void channel_wake_all(const struct session *session);
 /* In a child of fork(): there are none. */
 void channel_forked(void);
 /* The call that the channel is in shall end by EINTR. Async-signal-safe. */

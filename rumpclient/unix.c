@@ -6,7 +6,7 @@
  * A turn costs nothing of the host's while both sides look for each other's (sp/spin.h),
  * and a wake-up and a wait when both sleep.  A server that is killed cannot say so in
  * the memory; a sleeper therefore looks at the control connection now and then, at first
- * soon, then once a second.
+ * soon, then once a second, and who sees it wakes all the others.
  */
 #include <sched.h>
 #include <string.h>
@@ -79,6 +79,7 @@ static void unix_close(struct session *session, bool is_ours)
 {
 	if (is_ours) {
 		host(SYS_shutdown, session->fd, SHUT_RDWR);
+		channel_wake_all(session);
 	} else {
 		fd_close_private(session->fd);
 		session->fd = -1;
@@ -213,6 +214,10 @@ static int sleep_until_reply(struct channel *channel, uint32_t old)
 	while (__atomic_load_n(&shared->reply, __ATOMIC_ACQUIRE) == old) {
 		long result = wait_on(&shared->reply, old, until);
 
+		if (!channel_is_live(channel)) {
+			error = -ENOTCONN;
+			break;
+		}
 		if (result == -EINTR) {
 			channel_interrupt(channel);
 		} else if (result == -ETIMEDOUT) {
