@@ -339,12 +339,13 @@ s.bind(sys.argv[1]); s.listen(); print("ready", flush=True); time.sleep(60)' "$D
 @test "clients that are stuck in a call, stopped, or mute do not keep it from stopping" {
 	local start
 	serves
+	mkfifo never
 	hold sleep 1001
 	kill -STOP "$HOLDER"
 	client mkfifo /rump/tmp/fifo
 	RUMP_TEST_TAG=$T rump_with path=/rump cat /rump/tmp/fifo >/dev/null 2>&1 3>&- &
 	held+=($!)
-	python3 "$RUMP_TOP/tests/raw_client.py" "$D/socket" hold < <(sleep 60) >hello 3>&- &
+	python3 "$RUMP_TOP/tests/raw_client.py" "$D/socket" hold <>never >hello 3>&- &
 	held+=($!)
 	wait_until 10 grep -q pid hello
 	start=$(date +%s)
