@@ -119,6 +119,7 @@ struct sp_channel {
 	uint32_t request;  /* the last that was taken */
 	bool client_slept; /* when the last answer came */
 	bool is_bad;	   /* has got a turn that is none, within a call */
+	bool is_lost;	   /* what the kernel has written in this call did not get there */
 	struct sp_spin spin;
 	struct rumpuser_remote remote;
 	uint32_t out_offset;

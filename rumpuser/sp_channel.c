@@ -22,8 +22,8 @@
 
 #include "sp.h"
 
-#define FUTEX_WAIT_SHARED 0
 #define FUTEX_WAKE_SHARED 1
+#define FUTEX_WAIT_BITSET_SHARED 9
 #define TURNED (1U << 31) /* makes a word another one than any turn would */
 #define BUSY (1ULL << 32) /* of sp_channel.serving */
 #define CHANNEL_SIZE (RUMP_SP_DATA_OFFSET + RUMP_SP_DATA_SIZE)
@@ -39,6 +39,11 @@
 #define F_SEAL_SHRINK 2
 #define F_SEAL_GROW 4
 #endif
+
+/*
+ * For a client that owes the answer to a transfer: the call may have locks in the kernel.
+ */
+#define TRANSFER_NSEC (30 * NSEC_PER_SEC)
 
 static struct sp_spinners spinners;
 
@@ -59,8 +64,20 @@ static bool is_closing(const struct sp_channel *channel)
 	return atomic_load_explicit(&channel->is_closing, memory_order_relaxed);
 }
 
-/* Sleeps until the client has raised `request`; false: the channel closes. */
-static bool wait_for_turn(struct sp_channel *channel)
+static long wait_shared(uint32_t *word, uint32_t value, unsigned long long until)
+{
+	struct timespec deadline = {.tv_sec = (time_t)(until / NSEC_PER_SEC),
+				    .tv_nsec = (long)(until % NSEC_PER_SEC)};
+
+	return host_call(SYS_futex, word, FUTEX_WAIT_BITSET_SHARED, value, until ? &deadline : NULL,
+			 NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/*
+ * Sleeps until the client has raised `request`, or the monotonic time (0: for ever), which
+ * closes the channel.  False: it closes.
+ */
+static bool wait_for_turn(struct sp_channel *channel, unsigned long long until)
 {
 	struct rump_sp_channel *shared = channel->shared;
 	const uint32_t old = channel->request;
@@ -71,8 +88,10 @@ static bool wait_for_turn(struct sp_channel *channel)
 		     cpu, look(&shared->client_cpu))) {
 		__atomic_store_n(&shared->server_sleeps, 1, __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		while (look(&shared->request) == old && !is_closing(channel))
-			host_call(SYS_futex, &shared->request, FUTEX_WAIT_SHARED, old, NULL);
+		while (look(&shared->request) == old && !is_closing(channel)) {
+			if (wait_shared(&shared->request, old, until) == -ETIMEDOUT)
+				atomic_store(&channel->is_closing, true);
+		}
 		__atomic_store_n(&shared->server_sleeps, 0, __ATOMIC_RELAXED);
 	}
 	channel->request = look(&shared->request);
@@ -98,7 +117,7 @@ int sp_channel_transfer(struct sp_channel *channel, struct rump_sp_answer *answe
 	if (is_closing(channel) || channel->is_bad)
 		return -ENOTCONN;
 	give_answer(channel, answer);
-	if (!wait_for_turn(channel))
+	if (!wait_for_turn(channel, clock_mono() + TRANSFER_NSEC))
 		return -ENOTCONN;
 	memcpy(&turn, &channel->shared->turn, TURN_HEAD);
 	__asm__ volatile("" ::: "memory"); /* what is checked is what was copied */
@@ -175,7 +194,11 @@ int sp_channel_turn(struct sp_channel *channel)
 	if (sp_memory_begin(channel))
 		return -EBADMSG;
 	atomic_store(&channel->serving, request | BUSY);
+	channel->is_lost = false;
 	answer.result = call(channel);
+	/* the kernel counts as done what it has written into `out` */
+	if (channel->is_lost && answer.result >= 0)
+		answer.result = -EFAULT;
 	atomic_store(&channel->serving, request);
 	if (channel->is_bad)
 		return -EBADMSG;
@@ -238,7 +261,7 @@ static void channel_main(void *arg)
 	if (send_channel(channel, error) && !error)
 		error = -ENOTCONN;
 	else if (!error)
-		while (wait_for_turn(channel) && !(error = sp_channel_turn(channel)))
+		while (wait_for_turn(channel, 0) && !(error = sp_channel_turn(channel)))
 			;
 	if (error == -EBADMSG) {
 		sp_log("client %d: not a turn of the protocol",

@@ -49,14 +49,16 @@ static int read_direct(struct sp_channel *channel, char *to, unsigned long from,
 	return 0;
 }
 
+/* *ret_left: how many pieces did not get there */
 static int write_direct(struct sp_channel *channel, struct iovec *here, struct iovec *there,
-			unsigned int count)
+			unsigned int count, unsigned int *ret_left)
 {
 	int pid = atomic_load(&channel->client->host_pid);
 
 	while (count) {
 		long done = host_call(SYS_process_vm_writev, pid, here, count, there, count, 0);
 
+		*ret_left = count;
 		if (done <= 0)
 			return direct_error(done);
 		while (count && (unsigned long)done >= here->iov_len) {
@@ -85,33 +87,41 @@ static int write_all_direct(struct sp_channel *channel, unsigned long to, const 
 {
 	struct iovec here[PIECES_MAX], there[PIECES_MAX];
 	unsigned long at = 0, used = channel->remote.out_used;
-	unsigned int count = 0;
+	unsigned int count = 0, left = 0;
 	int error;
 
+	channel->remote.out_used = 0;
 	while (at + sizeof(struct rump_sp_record) <= used) {
 		struct rump_sp_record record;
 
 		memcpy(&record, channel->remote.out + at, sizeof(record));
 		__asm__ volatile("" ::: "memory");
 		at += sizeof(record);
-		if (record.length > used - at)
+		if (record.length > used - at) {
+			channel->is_lost = true;
 			return -EFAULT;
+		}
 		here[count] = (struct iovec){channel->remote.out + at, record.length};
 		there[count++] = (struct iovec){(void *)record.address, record.length};
 		at += ALIGN_UP((unsigned long)record.length, 8UL);
 		if (!record.length)
 			count--;
 		if (count == PIECES_MAX - 1) {
-			error = write_direct(channel, here, there, count);
+			error = write_direct(channel, here, there, count, &left);
+			channel->is_lost |= error != 0;
 			if (error)
 				return error;
 			count = 0;
 		}
 	}
-	channel->remote.out_used = 0;
-	here[count] = (struct iovec){(void *)from, length};
-	there[count++] = (struct iovec){(void *)to, length};
-	return write_direct(channel, here, there, length ? count : count - 1);
+	if (length) {
+		here[count] = (struct iovec){(void *)from, length};
+		there[count++] = (struct iovec){(void *)to, length};
+	}
+	error = write_direct(channel, here, there, count, &left);
+	/* the last one is what the kernel is just about to write: that it knows itself */
+	channel->is_lost |= error && left > (length ? 1 : 0);
+	return error;
 }
 
 /* ---- by turns ---- */
@@ -150,8 +160,12 @@ static int send_records(struct sp_channel *channel)
 		.out_used = channel->remote.out_used,
 	};
 
+	int error;
+
 	channel->remote.out_used = 0;
-	return sp_channel_transfer(channel, &answer);
+	error = sp_channel_transfer(channel, &answer);
+	channel->is_lost |= error != 0;
+	return error;
 }
 
 /* The last piece stays in `out`, to go with what comes next. */

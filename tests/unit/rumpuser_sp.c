@@ -194,8 +194,11 @@ static void test_memory(bool is_direct)
 	const char *how = is_direct ? "directly" : "by turns";
 	struct rump_sp_turn *turn = &peer.channel->turn;
 	char *data = (char *)peer.channel + RUMP_SP_DATA_OFFSET;
+	char *edge = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int good = 0;
 
+	edge += 4096; /* the end of what may be touched */
+	mprotect(edge, 4096, PROT_NONE);
 	for (long i = 0; i < 1000; i++)
 		good += peer_call(&peer, FAKE_PLUS_ONE, (unsigned long)i, 0) == i + 1;
 	is(good, 1000, "a thousand calls");
@@ -237,6 +240,10 @@ static void test_memory(bool is_direct)
 		is(peer_call(&peer, FAKE_SUM, 16, 8), -EFAULT, "a bad address");
 		is(peer_call(&peer, FAKE_SUM, ~0UL - 3, 8), -EFAULT, "one that wraps around");
 		is(peer_call(&peer, FAKE_FILL, 16, 8000), -EFAULT, "to be written");
+		/* the first 600 bytes are good, and collected before the rest goes wrong */
+		is(peer_call(&peer, FAKE_FILL, (unsigned long)edge - 600, 8000), 600,
+		   "what got there counts");
+		ok(is_filled((unsigned char *)edge - 600, 600), "and did");
 	} else {
 		copy_error = EIO;
 		is(peer_call(&peer, FAKE_SUM, 16, 8), -EFAULT, "a copy that fails");
@@ -253,6 +260,7 @@ static void test_memory(bool is_direct)
 		turn_begin(&peer);
 		ok(!turn_end(&peer) && is_ended(&peer), "has to be answered by CONTINUE");
 	}
+	munmap(edge - 4096, 8192);
 	peer_close(&peer);
 	ok(eventually(!clients()), "nothing is left");
 }
