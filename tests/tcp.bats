@@ -266,7 +266,7 @@ print(os.listdir("/rump/tmp"))'
 	before=$(descriptors)
 	tagged rump_with path=/rump ip netns exec "$far" sh -c 'mkfifo /rump/tmp/fifo; echo up
 		cat /rump/tmp/fifo' >out 2>&1 3>&- &
-	wait_until 10 [ -s out ]
+	wait_until 30 [ -s out ]
 	ip -n "$far" link set far0 down
 	start=$SECONDS
 	wait_until 40 no_more_descriptors_than "$before"
