@@ -31,6 +31,7 @@ managed() {
 		shift
 	done
 	shift
+	rm -f said
 	timeout -k 5 "$limit" env -u RUMP_SERVER python3 "$RUMP_TOP/tests/service_manager.py" "${options[@]}" -- \
 		"$SERVER_PROGRAM" --pidfile "$D/pid" "$@" >said 2>err 3>&- &
 	MANAGER=$!
@@ -38,7 +39,7 @@ managed() {
 
 # says TEXT: sooner or later
 says() {
-	wait_until 20 grep -qx -- "$1" said || { cat said err; return 1; }
+	wait_until 20 grep -qsx -- "$1" said || { cat said err; return 1; }
 }
 
 @test "the units are right" {
