@@ -78,11 +78,19 @@ bool retry_start(struct retry *retry, bool is_first, const struct rump_url *url)
 
 bool retry_again(struct retry *retry)
 {
+	uint64_t now;
+
 	if (retry->policy == 0 || retry->policy == RUMPCLIENT_RETRYCONN_ONCE ||
 	    retry->policy == RUMPCLIENT_RETRYCONN_DIE)
 		return false;
-	if (retry->policy > 0 && host_now() + retry->pause > retry->until)
-		return false;
+	if (retry->policy > 0) {
+		now = host_now();
+		if (now >= retry->until)
+			return false;
+		/* the last attempt is at the end of the time */
+		if (retry->pause > retry->until - now)
+			retry->pause = retry->until - now;
+	}
 	host_sleep(retry->pause);
 	retry->pause *= 2;
 	if (retry->pause > PAUSE_LONGEST)
