@@ -20,10 +20,10 @@
 #include <rump/rumpuser.h>
 #include <rump/rump_sp.h>
 
-#define CLIENT_BASE	 0x20000000UL /* the first address of a client's memory */
-#define CLIENT_SIZE	 (8UL << 20)
-#define CLIENT_PAGES	 (CLIENT_SIZE / 4096)
-#define CLIENT_OUT_SIZE	 (16 << 10)
+#define CLIENT_BASE 0x20000000UL /* the first address of a client's memory */
+#define CLIENT_SIZE (8UL << 20)
+#define CLIENT_PAGES (CLIENT_SIZE / 4096)
+#define CLIENT_OUT_SIZE (16 << 10)
 #define CLIENT_CALL_WINDOWS 8
 
 static const struct rumpuser_upcalls *up;
@@ -95,8 +95,8 @@ static struct rumpuser_client client_of(struct client *client, unsigned int uid)
 
 static void client_memory(struct client *client)
 {
-	client->memory = mmap(NULL, CLIENT_SIZE, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	client->memory =
+		mmap(NULL, CLIENT_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (client->memory == MAP_FAILED)
 		bail_out("no memory");
 }
@@ -259,8 +259,7 @@ TAP_UNUSED static void channel_close(struct channel *channel)
 }
 
 /* Sends memory of the client along with the next call. */
-TAP_UNUSED static void window(struct channel *channel, unsigned long address,
-			      unsigned int length)
+TAP_UNUSED static void window(struct channel *channel, unsigned long address, unsigned int length)
 {
 	channel->windows[channel->remote.window_count++] = (struct rumpuser_window){
 		.address = address,
@@ -269,9 +268,8 @@ TAP_UNUSED static void window(struct channel *channel, unsigned long address,
 	};
 }
 
-#define client_call(channel, name, ...)                        \
-	client_syscall(channel, SYS_##name,                    \
-		       (const unsigned long[6]){__VA_ARGS__})
+#define client_call(channel, name, ...) \
+	client_syscall(channel, SYS_##name, (const unsigned long[6]){__VA_ARGS__})
 
 TAP_UNUSED static long client_syscall(struct channel *channel, long number,
 				      const unsigned long args[6])

@@ -36,8 +36,8 @@ static void *block(void *arg)
 	blocked->tid = gettid();
 	__atomic_store_n(&blocked->is_in, 1, __ATOMIC_SEQ_CST);
 	if (blocked->gate) /* the path has to be fetched */
-		blocked->ret = client_call(channel, openat, (unsigned long)AT_FDCWD, AT(64),
-					   O_RDONLY);
+		blocked->ret =
+			client_call(channel, openat, (unsigned long)AT_FDCWD, AT(64), O_RDONLY);
 	else
 		blocked->ret = client_call(channel, read, (unsigned long)blocked->fd, AT(0), 1);
 	memcpy(blocked->signals, channel->signals, sizeof(blocked->signals));
@@ -174,7 +174,8 @@ static void signals(void)
 	ok(client_signals(client, SIGIO) > 0, "SIGIO");
 	client_call(channel, read, (unsigned long)fd, AT(0), 1);
 	client_call(channel, fcntl, (unsigned long)fd, F_SETFL, 0);
-	is_int(client_call(channel, tgkill, pid, (unsigned long)client_call(channel, gettid), SIGUSR2),
+	is_int(client_call(channel, tgkill, pid, (unsigned long)client_call(channel, gettid),
+			   SIGUSR2),
 	       0, "a signal for the calling thread");
 	is_int(channel->signals[SIGUSR2], 1, "comes with the answer");
 	is_int(client_signals(client, SIGUSR2), 0, "and not otherwise");
@@ -423,7 +424,8 @@ static void many_connects(void)
 		struct client *client = client_new(i & 1 ? 1000 : 0, 0);
 		struct channel *channel = opened(client);
 
-		client_call(channel, openat, (unsigned long)AT_FDCWD, text_at(client, 0, "/proc"), 0);
+		client_call(channel, openat, (unsigned long)AT_FDCWD, text_at(client, 0, "/proc"),
+			    0);
 		if (i & 2)
 			channel_close(channel);
 		up->process_end(client->pid);
@@ -488,8 +490,8 @@ static void many_idle(void)
 		host_sleep_ms(1);
 	after = free_kib();
 	before = resident_kib();
-	diag("%d idle clients: %lu KiB of the kernel's memory each, %lu KiB more are resident", IDLE,
-	     (free_before - after) / IDLE, (before - processes) / IDLE);
+	diag("%d idle clients: %lu KiB of the kernel's memory each, %lu KiB more are resident",
+	     IDLE, (free_before - after) / IDLE, (before - processes) / IDLE);
 	ok((free_before - after) / IDLE < 100, "an idle client is not much memory");
 	idlers_end = 1;
 	for (int i = 0; i < IDLE; i++)

@@ -51,8 +51,8 @@ static void strings(void)
 	ok(fd >= 0, "a path up to where memory ends: %d", fd);
 	client_call(channel, close, (unsigned long)fd);
 	memset(client->memory + 4096 - 13, 'x', 13);
-	is_int(client_call(channel, openat, (unsigned long)AT_FDCWD, AT(4096 - 13), O_RDWR), -EFAULT,
-	       "a path beyond it");
+	is_int(client_call(channel, openat, (unsigned long)AT_FDCWD, AT(4096 - 13), O_RDWR),
+	       -EFAULT, "a path beyond it");
 	client->is_missing[1] = false;
 
 	/* the first and the last word of it are in the window in part */
@@ -72,7 +72,8 @@ static void strings(void)
 		text_at(client, at + length, path);
 		window(channel, AT(at + length), (unsigned int)strlen(path) + 1);
 		window(channel, AT(at), (unsigned int)length);
-		is_int(client_call(channel, symlink, AT(at + length), AT(at)), 0, "symlink at %u", i);
+		is_int(client_call(channel, symlink, AT(at + length), AT(at)), 0, "symlink at %u",
+		       i);
 		is_int(channel->reads, 0, "needs no transfer");
 		is_int(client_call(channel, unlink, AT(at)), 0, "has its name");
 	}
@@ -124,8 +125,8 @@ static void write_and_read(const char *path, bool is_windowed)
 static void scattered(void)
 {
 	struct iovec *iov = (struct iovec *)(client->memory + 8192);
-	unsigned long fd = (unsigned long)client_open(channel, "/tmp/scattered",
-						      O_RDWR | O_CREAT | O_TRUNC);
+	unsigned long fd =
+		(unsigned long)client_open(channel, "/tmp/scattered", O_RDWR | O_CREAT | O_TRUNC);
 
 	for (unsigned int i = 0; i < 1000; i++) {
 		iov[i].iov_base = (void *)AT(BIG + i * 4096UL + i);
@@ -191,7 +192,8 @@ static void directory(void)
 
 		entries = waits = 0;
 		client_call(channel, lseek, fd, 0, SEEK_SET);
-		while ((length = client_syscall(channel, i ? SYS_getdents64 : SYS_getdents, args)) > 0) {
+		while ((length = client_syscall(channel, i ? SYS_getdents64 : SYS_getdents, args)) >
+		       0) {
 			for (long at = 0; at < length; entries++)
 				at += *(unsigned short *)(client->memory + BIG + at + 16);
 			waits += client->may_direct ? 0 : channel->writes;
@@ -233,7 +235,8 @@ static void overlaid(void)
 	is_int(client_call(channel, recvmmsg, (unsigned long)fds[1], AT(16384), 3, MSG_DONTWAIT), 3,
 	       "what a call writes it reads later");
 	is_int(messages[2].msg_len, sizeof(*iov), "the third message");
-	ok(iov[3].iov_base == (void *)AT(20480 + sizeof(*iov) * 4), "lies where the second one said");
+	ok(iov[3].iov_base == (void *)AT(20480 + sizeof(*iov) * 4),
+	   "lies where the second one said");
 	client_call(channel, close, (unsigned long)fds[0]);
 	client_call(channel, close, (unsigned long)fds[1]);
 }
@@ -244,12 +247,22 @@ static void hostile(void)
 	static char ours[64] = "secret of the server";
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	unsigned long addresses[] = {
-		(unsigned long)ours, (unsigned long)page, (unsigned long)&client, RUMP_IMAGE_BASE,
-		RUMP_MEMORY_BASE + 8192, RUMP_VMALLOC_BASE, 0, 8, ~0UL, ~0UL - 63, 1UL << 47,
-		(1UL << 47) - 8, 0x8000000000000000UL,
+		(unsigned long)ours,
+		(unsigned long)page,
+		(unsigned long)&client,
+		RUMP_IMAGE_BASE,
+		RUMP_MEMORY_BASE + 8192,
+		RUMP_VMALLOC_BASE,
+		0,
+		8,
+		~0UL,
+		~0UL - 63,
+		1UL << 47,
+		(1UL << 47) - 8,
+		0x8000000000000000UL,
 	};
-	unsigned long fd = (unsigned long)client_open(channel, "/tmp/hostile",
-						      O_RDWR | O_CREAT | O_TRUNC);
+	unsigned long fd =
+		(unsigned long)client_open(channel, "/tmp/hostile", O_RDWR | O_CREAT | O_TRUNC);
 	unsigned long directory = (unsigned long)client_open(channel, "/proc", O_RDONLY);
 
 	text_at(client, 0, "data of the client, more than sixty-four bytes, to be read by calls");
@@ -266,7 +279,8 @@ static void hostile(void)
 		is_int(client_call(channel, pread64, directory, address, 2000, 0) < 0, 1,
 		       "more than a record");
 		client_call(channel, lseek, directory, 0, SEEK_SET);
-		is_int(client_call(channel, getdents64, directory, address, 4096), -EFAULT, "getdents");
+		is_int(client_call(channel, getdents64, directory, address, 4096), -EFAULT,
+		       "getdents");
 		is_int(client_call(channel, newfstatat, fd, address, address, 0), -EFAULT, "stat");
 		if (address)
 			is_int(client_call(channel, select, 3, address, address, address, 0),
@@ -288,18 +302,30 @@ static void refused(void)
 		const char *name;
 	} calls[] = {
 #define REFUSED(name, error) {SYS_##name, error, #name}
-		REFUSED(mmap, ENODEV),	      REFUSED(munmap, ENOSYS),
-		REFUSED(mprotect, ENOSYS),    REFUSED(mremap, ENOSYS),
-		REFUSED(madvise, ENOSYS),     REFUSED(mincore, ENOSYS),
-		REFUSED(mlockall, ENOSYS),    REFUSED(shmat, ENOSYS),
-		REFUSED(io_setup, ENOSYS),    REFUSED(io_uring_setup, ENOSYS),
-		REFUSED(futex, ENOSYS),	      REFUSED(set_robust_list, ENOSYS),
-		REFUSED(vmsplice, ENOSYS),    REFUSED(process_vm_readv, ENOSYS),
-		REFUSED(set_tid_address, ENOSYS), REFUSED(rt_sigaction, ENOSYS),
-		REFUSED(membarrier, ENOSYS),  REFUSED(rseq, ENOSYS),
-		REFUSED(fork, ENOSYS),	      REFUSED(clone, ENOSYS),
-		REFUSED(execve, ENOSYS),      REFUSED(exit_group, ENOSYS),
-		REFUSED(reboot, ENOSYS),      REFUSED(ptrace, ENOSYS),
+		REFUSED(mmap, ENODEV),
+		REFUSED(munmap, ENOSYS),
+		REFUSED(mprotect, ENOSYS),
+		REFUSED(mremap, ENOSYS),
+		REFUSED(madvise, ENOSYS),
+		REFUSED(mincore, ENOSYS),
+		REFUSED(mlockall, ENOSYS),
+		REFUSED(shmat, ENOSYS),
+		REFUSED(io_setup, ENOSYS),
+		REFUSED(io_uring_setup, ENOSYS),
+		REFUSED(futex, ENOSYS),
+		REFUSED(set_robust_list, ENOSYS),
+		REFUSED(vmsplice, ENOSYS),
+		REFUSED(process_vm_readv, ENOSYS),
+		REFUSED(set_tid_address, ENOSYS),
+		REFUSED(rt_sigaction, ENOSYS),
+		REFUSED(membarrier, ENOSYS),
+		REFUSED(rseq, ENOSYS),
+		REFUSED(fork, ENOSYS),
+		REFUSED(clone, ENOSYS),
+		REFUSED(execve, ENOSYS),
+		REFUSED(exit_group, ENOSYS),
+		REFUSED(reboot, ENOSYS),
+		REFUSED(ptrace, ENOSYS),
 	};
 	unsigned long fd = (unsigned long)client_open(channel, "/tmp/direct", O_RDWR | O_CREAT);
 

@@ -40,7 +40,8 @@ static void do_export(struct channel *channel)
 	if (!atomic_compare_exchange_strong(&exported_state, &none, 1))
 		return;
 	atomic_store(&exported_state,
-		     up->file_export((int)client_open(channel, "/tmp", O_RDONLY), exported) ? 0 : 2);
+		     up->file_export((int)client_open(channel, "/tmp", O_RDONLY), exported) ? 0
+											    : 2);
 }
 
 static void do_import(struct channel *channel)
@@ -231,7 +232,8 @@ static unsigned long free_kib(void)
 	text[length > 0 ? length : 0] = '\0';
 	free_at = strstr(text, "MemFree:");
 	cached = strstr(text, "\nCached:");
-	return free_at && cached ? strtoul(free_at + 8, NULL, 10) + strtoul(cached + 8, NULL, 10) : 0;
+	return free_at && cached ? strtoul(free_at + 8, NULL, 10) + strtoul(cached + 8, NULL, 10)
+				 : 0;
 }
 
 int main(void)

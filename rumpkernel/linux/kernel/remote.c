@@ -135,14 +135,13 @@ static long start_client(const struct rumpuser_client *client, struct client_sta
 	strscpy(start->name, *client->name ? client->name : "client", sizeof(start->name));
 	start->client = new;
 	pid = rump_clone(&args, client->pid);
-	if (pid < 0) {
-		abort_creds(start->cred);
-	} else {
+	if (pid >= 0) {
 		wait_for_completion(&start->done);
 		if (!start->error)
 			return pid;
 		pid = start->error;
 	}
+	abort_creds(start->cred);
 	kfree(new);
 	return pid == -ERESTARTNOINTR ? -EINTR : pid;
 }
