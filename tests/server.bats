@@ -89,17 +89,21 @@ seconds_since() {
 	[ ! -e socket ] && [ ! -e pid ]
 }
 
+# as_nobody: what is started from here on is so as another user
+as_nobody() {
+	is_root || return 0
+	chmod 711 "$D"
+	open_libraries "$D/lib"
+	RUMP_LIBRARIES=$D/lib SERVER_PROGRAM=$D/lib/rump_server
+	SERVER_AS=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+}
+
 @test "the log of a detached server lies where the manual says" {
 	local home=$D/home folder
 	mkdir "$home"
-	if is_root; then
-		# the place of others is shown by one of them
-		chmod 711 "$D"
-		chown 65534 "$home"
-		open_libraries "$D/lib"
-		SERVER_AS=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-		SERVER_PROGRAM=$D/lib/rump_server RUMP_LIBRARIES=$D/lib
-	fi
+	# the place of others is shown by one of them
+	is_root && chown 65534 "$home"
+	as_nobody
 	for folder in "$home/.local/state" "$home/state"; do
 		run "${SERVER_AS[@]}" timeout -k 5 "$limit" env -u RUMP_SERVER HOME="$home" \
 			XDG_STATE_HOME="$([ "$folder" = "$home/state" ] && echo "$folder")" \
@@ -118,8 +122,9 @@ seconds_since() {
 }
 
 @test "without a home there is no log, and it says so" {
-	is_root && skip_or_fail "a user that is not root"
-	run env HOME=/nonexistent XDG_STATE_HOME= LD_LIBRARY_PATH="$RUMP_LIBRARIES" "$SERVER_PROGRAM" "$url"
+	as_nobody
+	run "${SERVER_AS[@]}" env HOME=/nonexistent XDG_STATE_HOME= LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
+		RUMP_MODULES="$RUMP_LIBRARIES/rump/modules" "$SERVER_PROGRAM" "$url"
 	[ "$status" -ne 0 ]
 	[[ $output == *'--log FILE names another'* ]]
 }
@@ -242,12 +247,7 @@ s.bind(sys.argv[1]); s.listen(); print("ready", flush=True); time.sleep(60)' "$D
 @test "a folder that may not be written: no permission" {
 	local folder=$D/closed
 	mkdir -m 555 "$folder"
-	if is_root; then
-		chmod 711 "$D"
-		open_libraries "$D/lib"
-		RUMP_LIBRARIES=$D/lib SERVER_PROGRAM=$D/lib/rump_server
-		SERVER_AS=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-	fi
+	as_nobody
 	run "${SERVER_AS[@]}" timeout -k 5 20 env LD_LIBRARY_PATH="$RUMP_LIBRARIES" "$SERVER_PROGRAM" --log /dev/null "unix://$folder/socket" 3>&-
 	echo "$output"
 	[ "$status" -eq 4 ]
