@@ -190,7 +190,7 @@ END'
 		bash -c 'echo now >/rump/a; (sleep 1; echo later >/rump/b) & exit 5'
 	echo "$output"
 	[ "$status" = 5 ]
-	[ "$(grep -cE '^rumphijack: rump kernel: process [0-9]+ waits for [12] process' <<<"$output")" = 1 ]
+	[ "$(grep -cE '^rumphijack: rump kernel: process [0-9]+ waits for (its children|[12] process)' <<<"$output")" = 1 ]
 	[ ${#lines[@]} = 1 ]
 	none_left
 	check_image ext4 "$T/disk"
