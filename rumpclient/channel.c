@@ -184,7 +184,7 @@ void channel_drop(struct channel *channel)
 	struct rump_sp_channel_end message = {.channel = channel->number};
 
 	channel_interrupt(channel);
-	if (channel_is_live(channel))
+	if (session->transport->has_channel_end && channel_is_live(channel))
 		control_send(session, RUMP_SP_CHANNEL_END, &message.head, sizeof(message));
 	session->transport->channel_close(channel, true);
 	free_slot(channel);

@@ -46,6 +46,8 @@ struct transport {
 	int (*channel_open)(struct channel *channel, const struct rump_sp_channel_answer *answer,
 			    int fd);
 	void (*channel_close)(struct channel *channel, bool is_ours);
+	/* the server has to be told the end of a channel: closing it does not */
+	bool has_channel_end;
 	/* whether the server is known to have gone, looked at before a call after a pause */
 	bool (*has_gone)(struct channel *channel);
 	/* sends the turn that is in the channel and waits for its answer: 0 or -ENOTCONN */
@@ -93,6 +95,7 @@ struct session {
 	/* tcp: it; the one before; what proves us, of RUMP_SECRET_FILE */
 	struct rumpsp_tcp *stream, *retired;
 	uint8_t tcp_secret[RUMP_SP_SECRET_SIZE];
+	uint32_t opening; /* tcp, atomic, a futex; tid of the thread that connects a channel */
 	/* where to connect again; hello's secret */
 	bool has_url;
 	struct rump_url url;

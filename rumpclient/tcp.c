@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "private.h"
 #include "rumpsp_tcp.h"
@@ -220,6 +221,36 @@ static int tcp_adopt(struct session *session, struct session *child, int fd,
 
 /* ---- channels ---- */
 
+/*
+ * One channel at a time: a server has patience with so many handshakes only, and cuts off
+ * who came first.  A thread that is gone, or has left its turn by longjmp(), has no turn.
+ */
+static void begin_opening(struct session *session)
+{
+	struct timespec moment = {0, 100 * (long)NSEC_PER_MSEC};
+	uint32_t tid = (uint32_t)host(SYS_gettid), other;
+
+	for (;;) {
+		other = 0;
+		if (__atomic_compare_exchange_n(&session->opening, &other, tid, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ||
+		    other == tid)
+			return;
+		if (host(SYS_tgkill, host(SYS_getpid), other, 0) == -ESRCH &&
+		    __atomic_compare_exchange_n(&session->opening, &other, tid, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return;
+		host(SYS_futex, &session->opening, HOST_FUTEX_WAIT | HOST_FUTEX_PRIVATE, other,
+		     &moment);
+	}
+}
+
+static void end_opening(struct session *session)
+{
+	__atomic_store_n(&session->opening, 0, __ATOMIC_RELEASE);
+	host(SYS_futex, &session->opening, HOST_FUTEX_WAKE | HOST_FUTEX_PRIVATE, 1);
+}
+
 static int tcp_channel_open(struct channel *channel, const struct rump_sp_channel_answer *answer,
 			    int fd)
 {
@@ -236,8 +267,10 @@ static int tcp_channel_open(struct channel *channel, const struct rump_sp_channe
 	if (host_failed(address))
 		return (int)address;
 	shared = (struct rump_sp_channel *)address;
+	begin_opening(channel->session);
 	error = connect_with_cookie(channel->session, RUMP_SP_OPEN_CHANNEL, cookie,
 				    &channel->stream);
+	end_opening(channel->session);
 	if (error) {
 		host(SYS_munmap, shared, CHANNEL_SIZE);
 		return error;

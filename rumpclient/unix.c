@@ -280,6 +280,7 @@ const struct transport transport_unix = {
 	.close = unix_close,
 	.channel_open = unix_channel_open,
 	.channel_close = unix_channel_close,
+	.has_channel_end = true,
 	.has_gone = unix_has_gone,
 	.turn = unix_turn,
 	.adopt = unix_adopt,
