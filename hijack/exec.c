@@ -117,7 +117,7 @@ static void put_variable(char *to, int control)
 		if (cwd_outside())
 			to = put_string(to, ";w=", cwd_outside());
 	}
-	to = put_string(to, ";d=", config.boot_count ? boot_directory : "");
+	to = put_string(to, ";d=", boot_directory);
 	put_string(to, ";s=", boot_kind() == HIJACK_KERNEL_SERVER ? boot_server : "");
 }
 

@@ -222,7 +222,9 @@ static int run_server(void *argument)
 		if (fds[i] >= 0)
 			host(SYS_dup2, fds[i], FIRST_FD + i);
 	host(SYS_close_range, FIRST_FD + FDS, ~0U, 0);
-	host(SYS_chdir, "/");
+	/* what relative paths in RUMP_CONF and others mean */
+	if (*boot_directory)
+		host(SYS_chdir, boot_directory);
 	server->error = host(SYS_execve, server->path, server->argv, server->envp);
 	return 127;
 }

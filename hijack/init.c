@@ -80,8 +80,7 @@ __attribute__((constructor)) static void start(void)
 		complain("kernel=family is not supported by this version: kernel=local is", NULL);
 		goto refuse;
 	}
-	if (config.boot_count)
-		boot_remember_directory();
+	boot_remember_directory();
 	log_is_on = config.log;
 	hijack_is_active = true;
 	signals_start();

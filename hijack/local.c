@@ -112,7 +112,11 @@ static int serve(int listen_fd)
 
 	if (listen_fd < 0)
 		return 0;
-	return ops.serve ? ops.serve(&options) : -ENOSYS;
+	if (ops.serve)
+		return ops.serve(&options);
+	/* nobody is to wait there */
+	private_close(listen_fd);
+	return 0;
 }
 
 int local_boot(int listen_fd)
