@@ -127,6 +127,33 @@ print(os.listdir("/rump/tmp"))'
 	stop_server
 }
 
+@test "threads that end leave the others their connections" {
+	start_tcp_server
+	run client python3 -c 'import os, threading
+wrong = []
+def work(n):
+    try:
+        for i in range(50 + n):
+            name = f"/rump/tmp/{n}.{i}"
+            with open(name, "w") as file:
+                file.write(name)
+            with open(name) as file:
+                assert file.read() == name
+            os.unlink(name)
+    except Exception as error:
+        wrong.append((n, i, error))
+for _ in range(3):
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print(wrong, os.listdir("/rump/tmp"))'
+	echo "$output"
+	[ "$output" = "[] []" ]
+	stop_server
+}
+
 @test "a client that is killed leaves nothing" {
 	local before now
 	start_tcp_server
