@@ -156,3 +156,8 @@ void rumphijack_private_thread(void)
 {
 	self.inside = self.is_kernels = 1;
 }
+
+void rumphijack_private_calls(int is_begin)
+{
+	self.inside += is_begin ? 1 : -1;
+}

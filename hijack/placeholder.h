@@ -45,4 +45,10 @@ __attribute__((visibility("default"))) void rumphijack_private_fd(int fd, int is
  */
 __attribute__((visibility("default"))) void rumphijack_private_thread(void);
 
+/*
+ * Likewise, for a while: what a library does in a thread of the application without
+ * having been called by us, such as the destructor of a thread's value.  Nests.
+ */
+__attribute__((visibility("default"))) void rumphijack_private_calls(int is_begin);
+
 #endif
