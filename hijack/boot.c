@@ -79,7 +79,7 @@ void *boot_library(const char *name, bool is_quiet)
 
 /* ---- their text ---- */
 
-#define OWN_TEXTS 4
+#define OWN_TEXTS 8
 
 static struct text {
 	unsigned long function, start, end;
@@ -111,6 +111,11 @@ void boot_own_text(void *function)
 		return;
 	own_texts[used].function = (unsigned long)function;
 	dl_iterate_phdr(find_text, &own_texts[used++]);
+}
+
+void rumphijack_own_text(void *function)
+{
+	boot_own_text(function);
 }
 
 bool boot_is_own_text(unsigned long ip)

@@ -86,6 +86,8 @@ void *boot_library(const char *name, bool is_quiet);
  * kernel's wherever they are made from, such as a thread's destructors. [libc]
  */
 void boot_own_text(void *function);
+/* For libraries that those load; they refer to this as a weak symbol. [libc] */
+__attribute__((visibility("default"))) void rumphijack_own_text(void *function);
 /* Whether an instruction lies in such a library. */
 bool boot_is_own_text(unsigned long ip);
 
