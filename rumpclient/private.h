@@ -100,6 +100,7 @@ struct session {
 	bool has_url;
 	struct rump_url url;
 	uint8_t secret[RUMP_SP_SECRET_SIZE];
+	bool has_waited; /* the seconds of the retry policy, in vain */
 	/* one thread connects, the others wait */
 	uint32_t connecting; /* atomic, a futex; tid of the one */
 	/* control.c */

@@ -5,7 +5,7 @@
  * The policy is rumpclient_setconnretry()'s, or else RUMPHIJACK_RETRYCONNECT's:
  *	0	calls give ENOTCONN from then on
  *	once	each call tries to connect once
- *	N	for N seconds
+ *	N	for N seconds; when these are over each call tries once
  *	inftime	for ever
  *	die	one line on stderr, exit(1)
  * The first connection is tried at least once under each.

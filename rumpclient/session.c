@@ -197,9 +197,11 @@ static int connect_with_patience(struct session *session, bool is_first)
 	if (retry_start(&retry, is_first, &session->url)) {
 		do
 			error = connect_and_greet(session);
-		while (error && is_temporary(error) && retry_again(&retry));
+		while (error && is_temporary(error) && !session->has_waited && retry_again(&retry));
 		if (error)
 			retry_failed(&retry, &session->url);
+		/* the time is over, once for all calls and not for each anew */
+		session->has_waited = error && retry.policy > 0;
 	}
 	return error;
 }
