@@ -69,8 +69,9 @@ start_tcp_server() {
 	export RUMP_SERVER=tcp://127.0.0.1:$port/
 }
 
+# a thread of it is: sockets are closed with the last one
 is_alive() {
-	[ -e "/proc/$1" ] && ! grep -q '^State:.[ZX]' "/proc/$1/status" 2>/dev/null
+	cat "/proc/$1/task"/*/status 2>/dev/null | grep -q '^State:.[^ZX]'
 }
 
 # wait_until SECONDS COMMAND...: the command succeeds in that time

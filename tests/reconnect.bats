@@ -101,7 +101,7 @@ halt() {
 	echo "$output"
 	[ "$status" = 0 ]
 	[ "${lines[-1]}" = "goes on" ]
-	[ "$(took "$start")" -ge 1900 ]
+	[ "$(took "$start")" -ge 1000 ]
 	[ "$(took "$start")" -lt 8000 ]
 }
 
