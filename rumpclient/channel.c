@@ -228,10 +228,17 @@ void channel_forked(void)
 	self.is_nested = false;
 }
 
+/*
+ * The preload's, when it is there: what comes until it is called with 0 is ours, as in a call.
+ */
+__attribute__((weak, visibility("default"))) void rumphijack_private_calls(int is_begin);
+
 /* The thread ends, perhaps out of a handler that interrupted a call. */
 static void thread_ended(void *unused)
 {
 	(void)unused;
+	if (rumphijack_private_calls)
+		rumphijack_private_calls(1);
 	self.frame = NULL;
 	self.is_nested = false;
 	if (self.channel)
@@ -239,6 +246,8 @@ static void thread_ended(void *unused)
 	if (self.spare)
 		channel_drop(self.spare);
 	self.channel = self.spare = NULL;
+	if (rumphijack_private_calls)
+		rumphijack_private_calls(0);
 }
 
 __attribute__((constructor)) static void channel_start(void)
