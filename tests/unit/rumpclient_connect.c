@@ -144,6 +144,9 @@ static void losing(void)
 	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 6), -ENOTCONN, "one second of trying");
 	ok(now_ms() - start >= 400 && now_ms() - start < 3000, "took about one");
 	ok(fake.hellos > 8, "with several attempts");
+	start = now_ms();
+	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 6), -ENOTCONN, "the next call tries once");
+	ok(now_ms() - start < 400, "without waiting again");
 	fake.error = 0;
 	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 6), 6, "and the next call connects");
 }
