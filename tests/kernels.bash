@@ -184,6 +184,20 @@ _none_tagged() {
 	[ -z "$(_tagged_processes)" ]
 }
 
+# kill_tagged: all of them, with those that were just being made
+kill_tagged() {
+	local pid
+	for _ in 1 2 3; do
+		until _none_tagged; do
+			for pid in $(_tagged_processes); do
+				kill -9 "$pid" 2>/dev/null || :
+			done
+		done
+		# one that executes a program shows no environment for a moment
+		sleep 0.1
+	done
+}
+
 # Nothing of the test runs any more; what does is told, ended, and a failure.
 none_left() {
 	local pid

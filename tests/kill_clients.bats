@@ -88,9 +88,7 @@ kill_at_random() {
 			killed=$((killed + 1))
 		fi
 	done
-	for pid in $(_tagged_processes); do
-		kill -9 "$pid" 2>/dev/null || :
-	done
+	kill_tagged
 	wait 2>/dev/null || :
 	echo "$killed killed"
 	[ "$killed" -ge "$1" ]

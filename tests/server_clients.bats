@@ -192,9 +192,7 @@ print(one.recv(100).decode())' "$1" 2>/dev/null
 			kill -CONT "$pid" 2>/dev/null || :
 		done
 	done
-	for pid in $(_tagged_processes); do
-		kill -9 "$pid" 2>/dev/null || :
-	done
+	kill_tagged
 	client "$CLIENTS" quick $D 1
 	stop_server
 }
@@ -207,9 +205,7 @@ print(one.recv(100).decode())' "$1" 2>/dev/null
 		kill -STOP "$pid" 2>/dev/null || :
 	done
 	stop_server
-	for pid in $(_tagged_processes); do
-		kill -9 "$pid" 2>/dev/null || :
-	done
+	kill_tagged
 }
 
 @test "interrupted calls, SIGPIPE, SIGIO" {

@@ -193,8 +193,6 @@ owners_server() {
 			kill -CONT "$pid" 2>/dev/null || :
 		done
 	done
-	for pid in $(_tagged_processes); do
-		kill -9 "$pid" 2>/dev/null || :
-	done
+	kill_tagged
 	wait || :
 }
