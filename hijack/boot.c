@@ -35,6 +35,7 @@ int boot_state;
 enum boot_place boot_place;
 long (*boot_syscall)(long, long, long, long, long, long, long);
 int boot_inherited = -1;
+bool boot_is_untouched;
 struct boot_owner boot_owner;
 char boot_directory[ROUTE_PATH_MAX];
 char boot_server[BOOT_SERVER_MAX];
@@ -288,6 +289,14 @@ void boot_interrupt(int tid)
  * never enter it.  A boot that another thread had begun is not finished here either; the
  * child then looks for a kernel as if it were the first to do so.
  */
+/* What a child's first call goes through. */
+static long first_call(long nr, long a, long b, long c, long d, long e, long f)
+{
+	boot_is_untouched = false;
+	boot_syscall = remote.syscall;
+	return remote.syscall(nr, a, b, c, d, e, f);
+}
+
 void boot_forked(bool is_client, int error)
 {
 	int state = __atomic_load_n(&boot_state, __ATOMIC_ACQUIRE);
@@ -295,7 +304,8 @@ void boot_forked(bool is_client, int error)
 	local_forked();
 	if (is_client) {
 		boot_place = PLACE_ELSEWHERE;
-		boot_syscall = remote.syscall;
+		boot_syscall = first_call;
+		boot_is_untouched = true;
 		state = BOOT_READY;
 	} else if (error) {
 		boot_place = PLACE_NONE;

@@ -62,6 +62,11 @@ enum hijack_kernel boot_kind(void);
 extern char boot_server[];
 /* The control socket that an exec left, or -1. */
 extern int boot_inherited;
+/*
+ * This process got its rump process by a fork and has not used it yet: what the server has
+ * of it is what the parent had.
+ */
+extern bool boot_is_untouched;
 
 /* Interrupts the call that a thread is in. Async-signal-safe. */
 void boot_interrupt(int tid);

@@ -66,6 +66,7 @@ static void prefork_on_stack(void *argument)
 		prefork->error = prefork_local(prefork);
 		return;
 	}
+	boot_is_untouched = false;
 	prefork->fork = remote.prefork();
 	prefork->error = prefork->fork ? 0 : -errno;
 }

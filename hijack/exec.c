@@ -11,6 +11,7 @@
  *	t	name and secret of the family			m	placeholder:descriptor
  *	p	epoll descriptor:its companion			w	cwd_outside, length first
  *	d	boot_directory					s	RUMP_SERVER of the socket
+ *	u	nothing of the rump process has been used, and all of it is kept
  *
  * The descriptors in c and l stay open over the exec, as do placeholders that are not
  * close-on-exec.  The server closes all that is not in m and p when the constructor says
@@ -91,6 +92,17 @@ static unsigned long text_room(void)
 	return room;
 }
 
+/* Whether the server has nothing to close: most programs that a shell starts. */
+static bool is_untouched(void)
+{
+	if (self.spawned || (boot_inherited < 0 && !boot_is_untouched))
+		return false;
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
+		if ((fdtable_get(fd) >= 0 || fdtable_companion(fd) >= 0) && !is_kept(fd))
+			return false;
+	return true;
+}
+
 static void put_variable(char *to, int control)
 {
 	bool is_first = true;
@@ -116,6 +128,8 @@ static void put_variable(char *to, int control)
 				to = put_pair(to, &is_first, fd, fdtable_companion(fd));
 		if (cwd_outside())
 			to = put_string(to, ";w=", cwd_outside());
+		if (is_untouched())
+			to = put_text(to, ";u=1");
 	}
 	to = put_string(to, ";d=", boot_directory);
 	put_string(to, ";s=", boot_kind() == HIJACK_KERNEL_SERVER ? boot_server : "");
@@ -317,6 +331,7 @@ struct left {
 	const char *fds, *companions; /* lists of pairs */
 	const char *token, *outside, *directory, *server;
 	long outside_length, directory_length, server_length;
+	bool is_untouched;
 };
 
 /* "5:/rump" */
@@ -376,6 +391,9 @@ static bool parse(const char *at, struct left *ret)
 		case 's':
 			if (!take_string(&at, &ret->server, &ret->server_length))
 				return false;
+			break;
+		case 'u':
+			ret->is_untouched = true;
 			break;
 		}
 		while (*at && *at != ';')
@@ -553,5 +571,7 @@ void exec_start(bool is_wanted)
 		memcpy(outside, left.outside, left.outside_length);
 		cwd_set(outside);
 	}
-	tell_server(left.control);
+	/* it costs the server a thread for a moment */
+	if (!left.is_untouched)
+		tell_server(left.control);
 }

@@ -82,6 +82,7 @@ static int convert(struct call *call, void (*how)(void *), int from)
 
 	if (error)
 		return error;
+	boot_is_untouched = false;
 	error = boot_run(call, CALL_STACK, true, how, &conversion);
 	return error ? error : conversion.result;
 }
