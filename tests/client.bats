@@ -5,6 +5,7 @@
 # timeout: 200
 
 load lib
+load open_libraries
 
 setup_file() {
 	export PROGRAMS=$BATS_FILE_TMPDIR
@@ -43,7 +44,9 @@ client_io() {
 
 @test "a server of another user, which may not: all data in the channel" {
 	is_root || skip_or_fail "root"
-	chmod 755 "$BATS_RUN_TMPDIR"
+	open_libraries "$T/lib"
+	RUMP_LIBRARIES=$T/lib SERVER_PROGRAM=$T/lib/rump_server RUMP_MODULES=$T/lib/rump/modules
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$T"
 	prepare() { chown 12345:12345 "$1"; }
 	prepare_folder=prepare SERVER_AS=(setpriv --reuid=12345 --regid=12345 --clear-groups)
 	start_server

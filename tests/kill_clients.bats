@@ -36,14 +36,14 @@ connects() {
 	timeout -k 5 "$limit" env LD_LIBRARY_PATH="$RUMP_LIBRARIES" "$CONNECTS" "$@"
 }
 
-# server_has: KiB of memory, of it the kernel's that is in use, descriptors, threads,
-# processes inside, open files inside
+# server_has: KiB of its own memory, KiB of the kernel's that are in use, descriptors, threads,
+# processes inside, open files inside.  (What the kernel has used once stays resident.)
 server_has() {
-	local rss used fds threads inside
+	local rss fds threads inside
 	inside=$(client sh -c 'echo 3 >/rump/proc/sys/vm/drop_caches
 		awk "/^MemTotal/ { t = \$2 } /^MemFree/ { f = \$2 } END { print t - f }" /rump/proc/meminfo
 		grep -L "^PPid:.2$" /rump/proc/[0-9]*/status 2>/dev/null | wc -l; cut -f1 /rump/proc/sys/fs/file-nr') || return
-	rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$SERVER_PID/status")
+	rss=$(awk '/^RssAnon/ { print $2 }' "/proc/$SERVER_PID/status")
 	fds=$(ls "/proc/$SERVER_PID/fd" | wc -l)
 	threads=$(awk '/^Threads/ { print $2 }' "/proc/$SERVER_PID/status")
 	# shellcheck disable=SC2086
@@ -57,7 +57,7 @@ no_more_than() {
 	read -ra now < <(server_has)
 	echo "had: $* has: ${now[*]}" >"$T/figures"
 	[ "${#now[@]}" = 6 ] && [ $# = 6 ] &&
-		[ "${now[0]}" -le $(($1 + 8192)) ] && [ "${now[1]}" -le $(($2 + 4096)) ] &&
+		[ "${now[0]}" -le $(($1 + 4096)) ] && [ "${now[1]}" -le $(($2 + 4096)) ] &&
 		[ "${now[2]}" -le $(($3 + 2)) ] && [ "${now[3]}" -le $(($4 + 2)) ] &&
 		[ "${now[4]}" -le "$5" ] && [ "${now[5]}" -le $(($6 + 72)) ]
 }

@@ -443,7 +443,7 @@ void release_thread(struct task_struct *task)
 void exit_thread(struct task_struct *task)
 {
 	struct rump_thread *thread = task->thread.host;
-	bool had_request;
+	bool had_request, is_joined;
 
 	if (task != current)	/* one that could not be made */
 		return;
@@ -457,15 +457,17 @@ void exit_thread(struct task_struct *task)
 	task->thread.host = NULL;
 	rump_io_flush_thread(thread);
 	spin_lock_irq(&rump_process_lock);
-	WRITE_ONCE(thread->task, NULL);
-	if (thread->is_joined)
+	/* first: a thread that sees no task may leave the process (rump_thread_leave()) */
+	is_joined = thread->is_joined;
+	if (is_joined)
 		thread->process = &rump_process1;
+	smp_store_release(&thread->task, NULL);
 	/* later ones, and those seen without a task, are for that process' keeper */
 	had_request = thread->request == 1;
 	if (had_request)
 		thread->request = 0;
 	spin_unlock_irq(&rump_process_lock);
-	if (!thread->is_joined)
+	if (!is_joined)
 		thread->user->signal(thread->host_tid, SIGKILL);
 	if (had_request) {
 		thread->ret = -EINTR;

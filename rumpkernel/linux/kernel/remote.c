@@ -349,8 +349,8 @@ void rump_thread_leave(void)
 
 	if (!thread || !thread->is_joined || thread->in_kernel)
 		return;
-	if (thread->task)
-		rump_enter(thread, RUMP_REQ_EXIT);
+	/* also without a task: the lwp that was killed may still be on its way out with us */
+	rump_enter(thread, RUMP_REQ_EXIT);
 	forget(thread);
 }
 
