@@ -33,9 +33,9 @@
 #include <stdint.h>
 
 #define SP_SPIN_US 2500U
-#define SP_SPIN_LIMIT (20 * SP_SPIN_US) /* the longest average that is worth it */
+#define SP_SPIN_LIMIT (50 * SP_SPIN_US) /* the longest average that is worth it */
 #define SP_SPIN_LEAST (3 * SP_SPIN_US)
-#define SP_SPIN_WAKEUP (60 * SP_SPIN_US)
+#define SP_SPIN_WAKEUP (150 * SP_SPIN_US) /* and what the other one does then */
 #define SP_SPIN_STOLEN (12 * SP_SPIN_US) /* between two looks: somebody else ran */
 #define SP_SPIN_RARELY 16		 /* waits from one probe to the next ... */
 #define SP_SPIN_RAREST 256
@@ -75,8 +75,11 @@ static inline uint32_t sp_spin_budget(struct sp_spin *spin, bool peer_slept, boo
 			return SP_SPIN_LEAST;
 		return budget > 2 * SP_SPIN_LIMIT ? 2 * SP_SPIN_LIMIT : budget;
 	}
-	if (peer_slept && !is_server)
+	if (peer_slept && !is_server) {
+		/* what its wake-ups took says nothing about a server that is found awake again */
+		spin->average = SP_SPIN_LIMIT / 4;
 		return 0;
+	}
 	if (++spin->skipped < SP_SPIN_RARELY + spin->interval)
 		return 0;
 	spin->skipped = 0;

@@ -15,6 +15,8 @@ setup_file() {
 	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" setpriv "${CC:-gcc}"
 	is_root || skip_or_fail "root, who can be any user"
 	open_libraries "$BATS_FILE_TMPDIR/lib"
+	cp "$RUMP_TOP/tests/clients.py" "$BATS_FILE_TMPDIR/lib/"
+	chmod 644 "$BATS_FILE_TMPDIR/lib/clients.py"
 	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_FILE_TMPDIR"
 	export NEIGHBOUR=$BATS_FILE_TMPDIR/neighbour
 	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I"$RUMP_TOP/include" -o "$NEIGHBOUR" \
@@ -133,7 +135,7 @@ owners_server() {
 	local pid expected
 	owners_server --group $GROUP
 	as $ONE sh -c 'umask 077; echo mine >/rump/tmp/one; mkfifo /rump/tmp/p'
-	as $ONE python3 "$RUMP_TOP/tests/clients.py" hold /rump/tmp/p "$T/ready" 3>&- &
+	as $ONE python3 "$BATS_FILE_TMPDIR/lib/clients.py" hold /rump/tmp/p "$T/ready" 3>&- &
 	chmod 777 "$T"
 	wait_until 20 test -e "$T/ready"
 	for pid in $(_tagged_processes); do
@@ -181,14 +183,14 @@ owners_server() {
 	local pid
 	owners_server --group $GROUP
 	as $OWNER chmod 1777 /rump/tmp
-	socket=inet as $ONE python3 "$RUMP_TOP/tests/clients.py" work /rump/tmp/work 3>&- &
+	socket=inet as $ONE python3 "$BATS_FILE_TMPDIR/lib/clients.py" work /rump/tmp/work 3>&- &
 	wait_until 20 as $ONE test -d /rump/tmp/work
 	for _ in 1 2 3 4 5; do
 		sleep 0.3
 		for pid in $(_tagged_processes); do
 			kill -STOP "$pid" 2>/dev/null || :
 		done
-		as $TWO sh -c 'mkdir -p /rump/tmp/two' && as $TWO python3 "$RUMP_TOP/tests/clients.py" quick /rump/tmp/two 1
+		as $TWO sh -c 'mkdir -p /rump/tmp/two' && as $TWO python3 "$BATS_FILE_TMPDIR/lib/clients.py" quick /rump/tmp/two 1
 		for pid in $(_tagged_processes); do
 			kill -CONT "$pid" 2>/dev/null || :
 		done
