@@ -8,8 +8,9 @@
  * A process that uses a server is a process of its rump kernel, and each thread that
  * calls an lwp of it, with a channel of its own: a call that blocks holds no other one.
  * Unless a function says otherwise: it returns 0, or -1 with errno; it may block; it is
- * not async-signal-safe; a handler that interrupted a rump call of its own thread must
- * not make another one (EDEADLK).
+ * not async-signal-safe.  A handler that interrupted a rump call of its own thread may
+ * make system calls: the first one then ends by EINTR.  One that interrupted such a
+ * handler's call may not (EDEADLK).
  */
 #ifndef RUMP_RUMPCLIENT_H
 #define RUMP_RUMPCLIENT_H
