@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """
-list_tree.py [-x FIELD,...] [-g SECONDS] FOLDER
+list_tree.py [-x FIELD,...] [-g SECONDS] [-s SECONDS] [-c BYTES] FOLDER
 	all that a copy of FOLDER must keep, one line a thing
 list_tree.py [-x FIELD,...] [-g SECONDS] -d IMAGE FOLDER
 	the same of a folder in an ext[234] image as debugfs tells it, which is all but the
@@ -9,7 +9,8 @@ list_tree.py [-x FIELD,...] [-g SECONDS] -d IMAGE FOLDER
 
 Fields: mode owner links group mtime size sum xattr target dev.  group is the first name of
 the same file, so that hard links are told from copies.  -x leaves fields out, for file
-systems without them; -g rounds times down to a multiple, for those with coarse ones.
+systems without them; -g rounds times down to a multiple, for those with coarse ones; -s
+says `now' for times since then; -c shows what is in files up to a size, for readers.
 All in one process, so that it can be run under the preload.
 """
 
@@ -46,7 +47,14 @@ def attributes(path):
                     for name in names if not name.startswith("system."))
 
 
-def things(folder):
+def content(path, size, shown):
+    if size > shown:
+        return digest(path)
+    with open(path, "rb") as file:
+        return repr(file.read())
+
+
+def things(folder, shown=-1):
     """{path below folder: {field: value}}; numbers of links come from the file system."""
     found, inodes = {}, {}
     for directory, folders, files in os.walk(folder):
@@ -62,7 +70,7 @@ def things(folder):
                      "owner": f"{status.st_uid}:{status.st_gid}",
                      "mtime": str(status.st_mtime_ns), "xattr": attributes(path)}
             if letter == "f":
-                thing.update(size=str(status.st_size), sum=digest(path))
+                thing.update(size=str(status.st_size), sum=content(path, status.st_size, shown))
             elif letter == "l":
                 thing["target"] = repr(os.readlink(path))
             elif letter in "cb":
@@ -162,15 +170,19 @@ def told_thing(text):
 
 
 def main(arguments):
-    options, (folder,) = getopt.getopt(arguments, "x:g:d:")
+    options, (folder,) = getopt.getopt(arguments, "x:g:s:c:d:")
     options = dict(options)
     left_out = options.get("-x", "").split(",")
-    found = in_image(options["-d"], folder) if "-d" in options else things(folder)
+    found = in_image(options["-d"], folder) if "-d" in options else \
+        things(folder, int(options.get("-c", -1)))
     out = sys.stdout
     out.reconfigure(errors="surrogateescape")
     grain = int(float(options.get("-g", 0)) * 10**9)
+    since = int(options["-s"]) * 10**9 if "-s" in options else None
     for path in sorted(found):
-        if grain:
+        if since is not None and int(found[path]["mtime"]) >= since:
+            found[path]["mtime"] = "now"
+        elif grain:
             found[path]["mtime"] = str(int(found[path]["mtime"]) // grain * grain)
         fields = [f"{name}={value}" for name, value in sorted(found[path].items())
                   if name not in left_out]
