@@ -27,6 +27,7 @@
 #include "local.h"
 #include "log.h"
 #include "remote.h"
+#include "rlimits.h"
 #include "route.h"
 #include "signals.h"
 #include "trap.h"
@@ -259,6 +260,8 @@ int boot_slow(struct call *call)
 		error = boot_error;
 		__atomic_store_n(&boot_state, state, __ATOMIC_RELEASE);
 		host(SYS_futex, &boot_state, FUTEX_WAKE_PRIVATE, 0x7fffffff);
+		if (!error)
+			limits_take_over(call);
 		return error;
 	}
 	state = boot_settle();
@@ -320,8 +323,7 @@ void boot_forked(bool is_client, int error)
 
 void boot_remember_directory(void)
 {
-	if (host(SYS_getcwd, boot_directory, sizeof(boot_directory)) <= 0 ||
-	    *boot_directory != '/')
+	if (host(SYS_getcwd, boot_directory, sizeof(boot_directory)) <= 0 || *boot_directory != '/')
 		*boot_directory = '\0';
 }
 

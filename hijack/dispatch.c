@@ -18,8 +18,8 @@
  *
  * Rows.  syscalls.def says for each number which arguments are descriptors,
  * directories and paths, and which handler decides.  Most use `fd`, `fds` or
- * `paths`: look at each such argument, see which side it is on, translate, hand over.  A number
- * without a row is the host's.
+ * `paths`: look at each such argument, see which side it is on, translate, hand over.  Handler
+ * `none`: the host's.
  *
  * Sides.  A descriptor is on the side that fdtable.c says; a path is judged by its
  * text (route.c), a relative one by its directory.  Arguments on both sides: EXDEV, or
@@ -77,11 +77,6 @@ enum { HIJACK_HANDLERS(NUMBER) };
 static long (*const handlers[])(struct call *) = {HIJACK_HANDLERS(POINTER)};
 #undef POINTER
 
-/* numbers that older headers do not have */
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452
-#endif
-
 #define KINDS(a, b, c, d, e, f, ...)                                 \
 	{                                                            \
 		ARG_##a, ARG_##b, ARG_##c, ARG_##d, ARG_##e, ARG_##f \
@@ -94,7 +89,7 @@ static const struct row rows[HIJACK_NR_MAX] = {
 #undef SYSCALL
 
 #define SYSCALL(name, ...) [SYS_##name] = #name,
-static const char names[HIJACK_NR_MAX][20] = {
+static const char names[HIJACK_NR_MAX][24] = {
 #include "syscalls.def"
 };
 #undef SYSCALL
@@ -503,10 +498,15 @@ out:
 	return result;
 }
 
-long handle_io_uring_setup(struct call *call)
+long handle_missing(struct call *call)
 {
 	(void)call;
 	return -ENOSYS;
+}
+
+long handle_machine(struct call *call)
+{
+	return config.has_sysctl ? rump_call(call, call->args) : host_call(call);
 }
 
 /* ---- the dispatcher ---- */

@@ -21,7 +21,8 @@
 	X(socket) X(sendmsg) X(recvmsg) X(sendfile) X(copy_file_range)		\
 	X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait) X(sigaction)	\
 	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
-	X(io_uring_setup) X(setid)
+	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
+	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)
 /* clang-format on */
 
 #define DECLARE(name) long handle_##name(struct call *call);
@@ -85,6 +86,9 @@ bool wants_cloexec(struct call *call);
  */
 int rump_proc(struct call *call);
 char *rump_proc_path(char *to, int proc, const char *rest);
+
+/* prctl(2) has succeeded on the host: the rump process follows. */
+void ids_prctl(struct call *call);
 
 /* The one that was kept belongs to a rump process that has gone. */
 void rump_proc_forget(void);

@@ -20,6 +20,18 @@ long handle_exit_group(struct call *call)
 }
 
 /*
+ * The only thread of the application ends: so does the process, whose other threads are
+ * the kernel's.
+ */
+long handle_exit(struct call *call)
+{
+	if (self.spawned || !hijack_has_trap || hijack_has_threads || !boot_in_use())
+		return host_call(call);
+	call->nr = SYS_exit_group;
+	return handle_exit_group(call);
+}
+
+/*
  * Without the trap libc's own exit() is not seen; this comes after the destructors of
  * what was loaded later.
  */

@@ -6,9 +6,14 @@
  * so that what a program gives up it gives up there too.  The user whose process has the
  * kernel is root in it, so his numbers are 0 there.
  *
+ * So do capabilities, and what of prctl(2) decides about them.  A header of capset(2) names
+ * the calling thread or nobody the host lets it change.
+ *
  * These calls change the calling thread alone, in both kernels; libc makes all threads do
  * them.
  */
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "boot.h"
@@ -51,6 +56,46 @@ static void set_groups(struct call *call, unsigned int owners)
 		groups[i] = inside_id(groups[i], owners);
 	rump(call, SYS_setgroups, count, groups);
 }
+
+/* ---- capabilities ---- */
+
+struct capabilities {
+	struct __user_cap_data_struct half[_LINUX_CAPABILITY_U32S_3];
+};
+
+/* Whether the thread has any on the host: who has none gives up none. */
+static bool has_capabilities(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct capabilities now;
+
+	return !host(SYS_capget, &header, &now) && (now.half[0].permitted | now.half[1].permitted);
+}
+
+long handle_capset(struct call *call)
+{
+	bool is_followed = boot_in_use() && has_capabilities();
+	long result = host_call(call);
+
+	if (!result && is_followed)
+		rump(call, SYS_capset, call->args[0], call->args[1]);
+	return result;
+}
+
+void ids_prctl(struct call *call)
+{
+	switch ((int)call->args[0]) {
+	case PR_SET_KEEPCAPS:
+	case PR_SET_SECUREBITS:
+	case PR_CAPBSET_DROP:
+	case PR_CAP_AMBIENT:
+		if (boot_in_use())
+			rump(call, SYS_prctl, call->args[0], call->args[1], call->args[2],
+			     call->args[3], call->args[4]);
+	}
+}
+
+/* ---- users and groups ---- */
 
 long handle_setid(struct call *call)
 {

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+#include "syscall_numbers.h" /* those that libc's headers are too old for */
+
 #ifndef __x86_64__
 #error "librumphijack knows only x86-64 system calls"
 #endif

@@ -261,10 +261,15 @@ void trap_return(bool is_borrowed)
 
 long handle_prctl(struct call *call)
 {
+	long result;
+
 	if (call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP ||
 	    call->args[0] == PR_SET_NO_NEW_PRIVS)
 		patch_stop();
-	return host_call(call);
+	result = host_call(call);
+	if (call->nr == SYS_prctl && !is_error(result))
+		ids_prctl(call);
+	return result;
 }
 
 long handle_ptrace(struct call *call)

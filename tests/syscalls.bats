@@ -223,6 +223,79 @@ compiles_alone() {
 	MADE=$BATS_TEST_TMPDIR cc=gcc compiles_alone gcc c99 gnu11
 }
 
+# ---- the hijack's table ----
+
+# rows_of_hijack: the names in its table
+rows_of_hijack() {
+	sed -nE 's/^SYSCALL\((\w+),.*/\1/p' "$RUMP_TOP/hijack/syscalls.def"
+}
+
+# compare_rows TREE: numbers without a row (<), rows that the tree does not know (>)
+compare_rows() {
+	diff <(awk '$1 ~ /^[0-9]+$/ && $2 != "x32" { print $3 }' \
+		"$1/arch/x86/entry/syscalls/syscall_64.tbl" | sort) <(rows_of_hijack | sort)
+}
+
+@test "hijack: every number of the tree has one row, and every row a number" {
+	[ "$(rows_of_hijack | wc -l)" -gt 350 ]
+	compare_rows "$RUMP_LINUX"
+}
+
+@test "hijack: a number that the tree gains, and one that it loses, are told" {
+	printf '600\tcommon\tnew_call\tsys_new_call\n' >>"$table"
+	run compare_rows "$fake"
+	echo "$output"
+	[ "$status" = 1 ]
+	[ "$(grep '^[<>]' <<<"$output")" = "< new_call" ]
+	sed -i '$d; /\<sys_mseal$/d' "$table"
+	run compare_rows "$fake"
+	echo "$output"
+	[ "$status" = 1 ]
+	[ "$(grep '^[<>]' <<<"$output")" = "> mseal" ]
+}
+
+# what a row says of paths and descriptors agrees with the prototypes
+@test "hijack: a PATH is a pointer to the kernel, an FD a number" {
+	local name rest kinds kind i letter
+	while read -r name rest; do
+		letter=$(sed -nE "s/^RUMP_SYSCALL_ARGUMENTS\($name, [0-9]+, \"(\w*)\"\)/\1/p" \
+			"$MADE/arguments.inc")
+		i=0
+		for kind in $rest; do
+			case $kind in
+			# "char *" without const in utime(2)
+			PATH) [[ ${letter:i:1} == [sw] ]] ;;
+			FD | DIRFD) [ "${letter:i:1}" = i ] ;;
+			esac || { echo "$name: argument $((i + 1)) is no $kind: $letter"; return 1; }
+			i=$((i + 1))
+		done
+	done < <(sed -nE 's/^SYSCALL\((\w+),\s*\w+,\s*\w+,\s*(.*)\)/\1 \2/p' \
+		"$RUMP_TOP/hijack/syscalls.def" | tr -d ,)
+}
+
+@test "hijack: the numbers and error names for older headers are the compiler's" {
+	"$GENERATOR" --tree "$RUMP_LINUX" --numbers "$BATS_TEST_TMPDIR/numbers.h"
+	cat >"$BATS_TEST_TMPDIR/check.c" <<-'END'
+		#include <errno.h>
+		#include "numbers.h"
+		#define ERROR_NAME(name, number) _Static_assert(name == number, #name);
+		ERROR_NAMES
+		#define SYSCALL_SHOWN(name, kinds) \
+			_Static_assert(SYS_##name < 512 && sizeof(kinds) <= 7, #name);
+		SYSCALLS_SHOWN
+	END
+	gcc -fsyntax-only "$BATS_TEST_TMPDIR/check.c"
+	# with libc's numbers before: none is another one
+	{ echo '#include <sys/syscall.h>'; sed -n 's/^#define \(SYS_\w* [0-9]*\)$/\1/p' \
+		"$BATS_TEST_TMPDIR/numbers.h" |
+		awk '{ printf "#ifdef %s\n_Static_assert(%s == %s, \"\");\n#endif\n", $1, $1, $2 }'; } \
+		>"$BATS_TEST_TMPDIR/same.c"
+	[ "$(grep -c _Static_assert "$BATS_TEST_TMPDIR/same.c")" -gt 350 ]
+	gcc -fsyntax-only "$BATS_TEST_TMPDIR/same.c"
+}
+
+# ---- the image ----
+
 @test "the image exports each function" {
 	[ -e "$RUMP_BUILD/rumpkernel/librump.so" ] || skip "librump.so"
 	diff <(nm -D --defined-only "$RUMP_BUILD/rumpkernel/librump.so" |
