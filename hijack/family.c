@@ -148,7 +148,8 @@ static void wait_for_server(void)
 
 void family_leave(void)
 {
-	if (!family.exists || family.lifeline < 0 || !is_last())
+	/* what only a few calls are left to cannot wait for the server */
+	if (!family.exists || family.lifeline < 0 || remote_is_confined || !is_last())
 		return;
 	if (boot_inherited >= 0)
 		host(SYS_close, boot_inherited);

@@ -12,6 +12,7 @@
 #define LIBRARY "librumpclient.so.0"
 
 struct remote remote;
+bool remote_is_confined;
 
 static const struct {
 	const char *name;
@@ -30,6 +31,7 @@ static const struct {
 	{"rumpclient_fork_of_socket", (void **)&remote.fork_of_socket},
 	{"rumpclient_exec_done", (void **)&remote.exec_done},
 	{"rumpclient_exec_failed", (void **)&remote.exec_failed},
+	{"rumpclient_confine", (void **)&remote.confine},
 	{"rumpclient_generation", (void **)&remote.generation},
 	{"rumpclient_export", (void **)&remote.export},
 	{"rumpclient_import", (void **)&remote.import},
@@ -156,6 +158,17 @@ bool remote_has_changed(struct call *call)
 	__atomic_store_n(&generation, now, __ATOMIC_RELEASE);
 	__atomic_store_n(&generation_lock, 0, __ATOMIC_RELEASE);
 	return is_new;
+}
+
+void remote_confine(struct call *call)
+{
+	remote_is_confined = true;
+	if (!boot_in_use() || self.inside || self.spawned || boot_ensure(call) ||
+	    boot_place != PLACE_ELSEWHERE)
+		return;
+	/* its channel */
+	rump(call, SYS_getpid);
+	remote.confine();
 }
 
 void remote_forked(void)

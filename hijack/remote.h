@@ -26,6 +26,7 @@ struct remote {
 	struct rumpclient_fork *(*fork_of_socket)(int fd);
 	int (*exec_done)(int fd, const char *name, const uint32_t *keep, uint32_t count);
 	void (*exec_failed)(int fd);
+	void (*confine)(void);
 	unsigned int (*generation)(void);
 	int (*export)(int rump_fd);
 	int (*import)(int fd);
@@ -53,6 +54,13 @@ void remote_interrupt(int tid);
  * give EBADF.
  */
 bool remote_has_changed(struct call *call);
+
+/*
+ * The process is about to have its system calls filtered (seccomp): what a call of this
+ * thread needs is made before. [blocks]
+ */
+void remote_confine(struct call *call);
+extern bool remote_is_confined;
 
 /* In the child of a fork. */
 void remote_forked(void);

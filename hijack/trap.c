@@ -32,6 +32,7 @@
 
 #include "dispatch.h"
 #include "fork.h"
+#include "remote.h"
 #include "signals.h"
 #include "trap.h"
 
@@ -261,11 +262,13 @@ void trap_return(bool is_borrowed)
 
 long handle_prctl(struct call *call)
 {
+	bool is_filter = call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP;
 	long result;
 
-	if (call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP ||
-	    call->args[0] == PR_SET_NO_NEW_PRIVS)
+	if (is_filter || call->args[0] == PR_SET_NO_NEW_PRIVS)
 		patch_stop();
+	if (is_filter)
+		remote_confine(call);
 	result = host_call(call);
 	if (call->nr == SYS_prctl && !is_error(result))
 		ids_prctl(call);

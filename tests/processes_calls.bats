@@ -70,6 +70,8 @@ python() {
 }
 @test "a descriptor passed to a child by a host socket" { families passed; families_first passed; }
 
+@test "a child whose system calls are filtered" { families confined; families_first confined; }
+
 @test "without the trap: the functions of the C library alone" {
 	no_trap() {
 		local case

@@ -51,6 +51,13 @@ long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5
 /* Makes the rump call that thread tid of this process is in return EINTR. Async-signal-safe. */
 int rumpclient_interrupt(pid_t tid);
 
+/*
+ * From now on this process may make few system calls of the host (seccomp(2)): a thread that
+ * has made a rump call before makes more of them by read(2), write(2), poll(2) and futex(2)
+ * alone.  Over unix:// only.
+ */
+void rumpclient_confine(void);
+
 /* ---- processes ---- */
 
 struct rumpclient_fork;

@@ -6,13 +6,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -411,6 +415,59 @@ static int passed(void)
 	return 0;
 }
 
+/* What a network server's sandbox leaves to the process that reads from strangers. */
+static void confine(void)
+{
+	static const int allowed[] = {SYS_read,	  SYS_write,	      SYS_poll,		 SYS_ppoll,
+				      SYS_futex,  SYS_getpid,	      SYS_clock_gettime, SYS_mmap,
+				      SYS_munmap, SYS_rt_sigprocmask, SYS_exit_group};
+	struct sock_filter filter[2 * LENGTH_OF(allowed) + 2];
+	struct sock_fprog program = {LENGTH_OF(filter), filter};
+	unsigned int n = 0;
+
+	filter[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						   offsetof(struct seccomp_data, nr));
+	for (unsigned int i = 0; i < LENGTH_OF(allowed); i++) {
+		filter[n++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i], 0, 1);
+		filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	}
+	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+/* Calls that take their time, so that both sides of a connection sleep meanwhile. */
+static int confined(void)
+{
+	int fifo, back;
+	pid_t pid;
+	char byte;
+
+	must(mkfifo(at("fifo"), 0600) == 0 && mkfifo(at("back"), 0600) == 0);
+	fifo = open(at("fifo"), O_RDWR);
+	back = open(at("back"), O_RDWR);
+	must(fifo >= 0 && back >= 0);
+	pid = fork();
+	must(pid >= 0);
+	if (pid == 0) {
+		confine();
+		for (int i = 0; i < 20; i++)
+			if (read(fifo, &byte, 1) != 1 || byte != 'a' + i ||
+			    write(back, &byte, 1) != 1)
+				_exit(1);
+		_exit(7);
+	}
+	for (int i = 0; i < 20; i++) {
+		usleep(i * 2000);
+		byte = 'a' + i;
+		must(write(fifo, &byte, 1) == 1);
+		must(read(back, &byte, 1) == 1 && byte == 'a' + i);
+	}
+	must(status_of(pid) == 7);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -424,6 +481,7 @@ static const struct {
 	{"interrupted", interrupted},
 	{"blocked", blocked},
 	{"passed", passed},
+	{"confined", confined},
 	{"child_fds", child_fds},
 };
 
