@@ -347,6 +347,7 @@ static __attribute__((noinline)) long enter_off_stack(struct call *call, long nr
 
 static long enter_kernel(struct call *call, long nr, const long args[6], const unsigned long *mask)
 {
+	self.has_entered = true;
 	if (self.spawned && !self.spawned->prefork.fork)
 		return -ENOTCONN;
 	if (__builtin_expect(is_on_signal_stack(), 0))
@@ -370,11 +371,7 @@ long rump6(struct call *call, long nr, long a, long b, long c, long d, long e, l
 
 long rump_call(struct call *call, const long args[6])
 {
-	long result = enter_kernel(call, call->nr, args, NULL);
-
-	if (log_is_on)
-		log_call(call, args, result);
-	return result;
+	return enter_kernel(call, call->nr, args, NULL);
 }
 
 /* ---- generic handlers ---- */
@@ -568,11 +565,35 @@ static long cancellable(struct call *call, const struct row *row)
 	return result;
 }
 
-static long app_call(struct call *call, const struct row *row)
+static long handle(struct call *call, const struct row *row)
 {
 	if (call->is_cancellable && may_be_cancelled())
 		return cancellable(call, row);
 	return handlers[row->handler](call);
+}
+
+/*
+ * Handlers write over the arguments.  A signal handler that runs meanwhile has calls of its
+ * own: what they did is not this one's.
+ */
+static __attribute__((noinline)) long logged_call(struct call *call, const struct row *row)
+{
+	const struct call before = *call;
+	bool outer = self.has_entered;
+	long result;
+
+	self.has_entered = false;
+	result = handle(call, row);
+	log_call(&before, result, self.has_entered);
+	self.has_entered = outer;
+	return result;
+}
+
+static long app_call(struct call *call, const struct row *row)
+{
+	if (__builtin_expect(log_looks, 0))
+		return logged_call(call, row);
+	return handle(call, row);
 }
 
 /*
@@ -623,7 +644,8 @@ long hijack_dispatch(struct call *call)
  */
 static inline bool is_plain(long nr, long fd)
 {
-	return row_of(nr)->handler == HANDLER_fd && fdtable_get(fd) == FDTABLE_HOST && !self.inside;
+	return row_of(nr)->handler == HANDLER_fd && fdtable_get(fd) == FDTABLE_HOST &&
+	       !self.inside && !config.log_unrouted;
 }
 
 long hijack_call(long nr, long a, long b, long c, long d, long e, long f)

@@ -307,9 +307,9 @@ long exec_by_path(struct call *call, int depth)
 
 	if (!result) {
 		if (resolved.rump) {
-			result = exec_rump_file(call, &resolved, depth);
 			if (log_is_on)
-				log_call(call, resolved.args, result);
+				log_leaving(call);
+			result = exec_rump_file(call, &resolved, depth);
 		} else {
 			memcpy(call->args, resolved.args, sizeof(call->args));
 			result = exec_host_file(call);

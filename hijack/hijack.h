@@ -48,6 +48,8 @@ struct self {
 	int inside;
 	/* a host thread of the kernel's: never armed */
 	int is_kernels;
+	/* a call of the rump kernel was made, for log.c */
+	bool has_entered;
 	/* the trap is on in this thread alone, trap_borrow() */
 	int has_borrowed;
 	/* a child in memory shared with its parent (posix_spawn), children.h; else NULL */

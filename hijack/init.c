@@ -81,7 +81,7 @@ __attribute__((constructor)) static void start(void)
 		goto refuse;
 	}
 	boot_remember_directory();
-	log_is_on = config.log;
+	log_start();
 	hijack_is_active = true;
 	signals_start();
 	if (config.trap != HIJACK_TRAP_OFF) {

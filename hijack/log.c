@@ -1,21 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * log.c - one line for each call that was routed to the rump kernel.
+ * log.c - where the lines of log= go; see log.h
  *
- * "1234 openat(AT_FDCWD, "/etc/motd", 0x0) = 5": the thread, the call as the kernel
- * got it, and what it gave.  A line is one write to a file opened for appending, so
- * lines of several threads and processes do not mix.
+ *	1234 openat(AT_FDCWD, "/rump/etc/motd", 0x0) = 3
+ *	1234 unrouted: open("/tmp/link/motd", 0x0) = -ENOENT: "/tmp/link" leads to "/rump/etc"
+ *	1234 kernel: in this process
+ *
+ * The thread, the call as the application made it, what it got.  A line is one write to a
+ * file opened for appending, so lines of several threads and processes do not mix.
  */
 #include <fcntl.h>
 
+#include "boot.h"
 #include "dispatch.h"
 #include "log.h"
 #include "placeholder.h"
 
-#define SHOWN_PATH 200
-
-bool log_is_on;
+bool log_is_on, log_looks;
 static int log_fd = -1;
+
+/* Relative ones mean the directory at the start, as all paths of RUMPHIJACK. */
+static long open_file(void)
+{
+	struct scratch scratch = {NULL};
+	const char *path = config.log;
+	long fd = -ENAMETOOLONG;
+	char *buffer;
+
+	if (*path != '/' && *boot_directory) {
+		buffer = scratch_buffer(&scratch, 0);
+		path = buffer && !route_join("", boot_directory, config.log, buffer) ? buffer
+										     : NULL;
+	}
+	if (path)
+		fd = host(SYS_open, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	scratch_free(&scratch);
+	return fd;
+}
 
 static int open_log(void)
 {
@@ -23,105 +44,104 @@ static int open_log(void)
 
 	if (fd >= 0)
 		return fd;
-	fd = host(SYS_open, config.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	fd = config.log ? open_file() : host(SYS_fcntl, 2, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0) {
-		log_is_on = false;
-		complain("cannot write the log ", config.log, NULL);
+		log_is_on = log_looks = false;
+		if (config.log)
+			complain("cannot write the log ", config.log, NULL);
 		return fd;
 	}
 	fd = private_fd(fd);
 	if (!__atomic_compare_exchange_n(&log_fd, &none, fd, 0, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE)) {
-		host(SYS_close, fd);
+		private_close(fd);
 		fd = none;
 	}
 	return fd;
 }
 
-static char *put_hex(char *to, unsigned long value)
+void log_start(void)
 {
-	int shift = 60;
-
-	to = put_text(to, "0x");
-	while (shift && !(value >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
-		*to++ = "0123456789abcdef"[value >> shift & 15];
-	return to;
-}
-
-static char *put_path(char *to, const char *path)
-{
-	char text[SHOWN_PATH];
-	long length = path ? user_strlen(path, ROUTE_PATH_MAX) : -EFAULT;
-
-	if (length < 0)
-		return put_hex(to, (unsigned long)path);
-	if (length > SHOWN_PATH)
-		length = SHOWN_PATH;
-	if (user_copy(text, path, length))
-		length = 0;
-	*to++ = '"';
-	for (long i = 0; i < length; i++)
-		*to++ = text[i] >= ' ' && text[i] < 127 && text[i] != '"' ? text[i] : '?';
-	*to++ = '"';
-	return to;
+	log_is_on = config.log;
+	log_looks = config.log || config.log_unrouted;
+	/* later the program may have put something else there */
+	if (config.log_unrouted && !config.log)
+		open_log();
 }
 
 void log_prepare(void)
 {
-	if (log_is_on)
+	if (log_looks)
 		open_log();
 }
 
-void log_kernel(const char *which, const char *detail)
+static void write_line(struct log_line *line)
 {
-	char line[1024], *p = line;
-	int fd = log_is_on ? open_log() : -1;
-
-	if (fd < 0)
-		return;
-	p = put_text(put_text(put_decimal(p, host(SYS_getpid)), " kernel: "), which);
-	for (; detail && *detail && p < line + sizeof(line) - 2; detail++)
-		*p++ = *detail;
-	*p++ = '\n';
-	host(SYS_write, fd, line, p - line);
-}
-
-void log_call(struct call *call, const long args[6], long result)
-{
-	const struct row *row = row_of(call->nr);
-	char line[1024], *p = line;
 	int fd = open_log();
 
 	if (fd < 0)
 		return;
-	p = put_decimal(p, host(SYS_gettid));
-	*p++ = ' ';
-	p = put_text(p, name_of(call->nr));
-	*p++ = '(';
-	for (int i = 0; i < 6; i++) {
-		if (i)
-			p = put_text(p, ", ");
-		switch (row->kinds[i]) {
-		case ARG_PATH:
-			p = put_path(p, (const char *)args[i]);
-			break;
-		case ARG_DIRFD:
-			if ((int)args[i] == AT_FDCWD) {
-				p = put_text(p, "AT_FDCWD");
-				break;
-			}
-			/* fallthrough */
-		case ARG_FD:
-			p = put_decimal(p, (int)args[i]);
-			break;
-		default:
-			p = put_hex(p, args[i]);
-		}
-	}
-	p = put_text(p, ") = ");
-	p = put_decimal(p, result);
-	*p++ = '\n';
-	host(SYS_write, fd, line, p - line);
+	if (line->length == sizeof(line->text))
+		line->length--;
+	line->text[line->length++] = '\n';
+	host(SYS_write, fd, line->text, line->length);
+}
+
+static void begin(struct log_line *line, long who, const char *what)
+{
+	line->length = 0;
+	log_add_decimal(line, who);
+	log_add(line, what);
+}
+
+void log_kernel(const char *which, const char *detail)
+{
+	struct log_line line;
+
+	if (!log_is_on)
+		return;
+	begin(&line, host(SYS_getpid), " kernel: ");
+	log_add(&line, which);
+	if (detail)
+		log_add(&line, detail);
+	write_line(&line);
+}
+
+static __attribute__((noinline)) void routed(const struct call *call, long result)
+{
+	struct log_line line;
+
+	begin(&line, host(SYS_gettid), " ");
+	log_add_call(&line, call);
+	log_add_result(&line, call, result);
+	write_line(&line);
+}
+
+static __attribute__((noinline)) void unrouted(const struct call *call, long result)
+{
+	struct log_line line;
+
+	begin(&line, host(SYS_gettid), " unrouted: ");
+	log_add_call(&line, call);
+	log_add_result(&line, call, result);
+	if (unrouted_explain(call, &line))
+		write_line(&line);
+}
+
+void log_call(const struct call *call, long result, bool is_routed)
+{
+	if (is_routed && log_is_on)
+		routed(call, result);
+	else if (!is_routed && config.log_unrouted)
+		unrouted(call, result);
+}
+
+void log_leaving(const struct call *call)
+{
+	struct log_line line;
+
+	begin(&line, host(SYS_gettid), " ");
+	log_add_call(&line, call);
+	log_add(&line, " = ?");
+	write_line(&line);
 }

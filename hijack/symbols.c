@@ -140,6 +140,10 @@ EXPORT char *getcwd(char *buffer, size_t size)
 	char path[ROUTE_PATH_MAX];
 	long length;
 
+	if (buffer && !size) {
+		errno = EINVAL;
+		return NULL;
+	}
 	if (buffer)
 		return PLAIN(SYS_getcwd, buffer, size) < 0 ? NULL : buffer;
 	length = PLAIN(SYS_getcwd, path, sizeof(path));
@@ -151,6 +155,12 @@ EXPORT char *getcwd(char *buffer, size_t size)
 	}
 	buffer = malloc(size ? size : (size_t)length);
 	return buffer ? memcpy(buffer, path, length) : NULL;
+}
+
+/* The kernel takes NULL for the descriptor itself, libc has futimens() for that. */
+EXPORT int utimensat(int fd, const char *path, const struct timespec times[2], int flags)
+{
+	return path ? PLAIN(SYS_utimensat, fd, path, times, flags) : symbol_failed(EINVAL);
 }
 
 EXPORT int faccessat(int fd, const char *path, int mode, int flags)

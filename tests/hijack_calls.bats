@@ -146,17 +146,6 @@ on_host() {
 	grep -F "$T/disk.img" "$FAKE_RUMP_LOG"
 }
 
-@test "log=FILE has a line for each routed call with its result" {
-	echo hello >"$ROOT/x"
-	fake_with "log=$T/log" cat /rump/x /etc/hostname
-	cat "$T/log"
-	grep -E '^[0-9]+ open(at)?\((AT_FDCWD, )?"/x", .*\) = [0-9]+$' "$T/log"
-	grep -E ' read\([0-9]+, .*\) = 6$' "$T/log"
-	! grep hostname "$T/log"
-	fake_with "log=$T/log" cat /rump/none || :
-	grep -E 'open(at)?\((AT_FDCWD, )?"/none", .*\) = -2$' "$T/log"
-}
-
 @test "routes: /rumpdev is not /rump, .. goes out and in" {
 	echo hello >"$ROOT/x"
 	[ "$(fake cat /rump/x)" = hello ]
