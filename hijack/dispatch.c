@@ -64,6 +64,7 @@
 #include "fork.h"
 #include "log.h"
 #include "mountinfo.h"
+#include "own.h"
 #include "placeholder.h"
 #include "remote.h"
 #include "signals.h"
@@ -188,6 +189,7 @@ int call_resolve(struct call *call, struct scratch *scratch, struct resolved *re
 
 	ret->rump = ret->host = 0;
 	ret->outside = NULL;
+	ret->is_link = false;
 	for (int i = 0; i < 6; i++) {
 		ret->args[i] = call->args[i];
 		switch (row->kinds[i]) {
@@ -209,10 +211,19 @@ int call_resolve(struct call *call, struct scratch *scratch, struct resolved *re
 			dirfd_at = i;
 			break;
 		case ARG_PATH:
-			error = place_find(call, dirfd, (const char *)call->args[i], scratch,
-					   paths++, &place);
+			error = place_find(call, dirfd, (const char *)call->args[i], scratch, paths,
+					   &place);
 			if (error)
 				return error;
+			if (__builtin_expect(dirfd_at < 0 && place.dirfd != AT_FDCWD, 0)) {
+				if (own_give_directory(call))
+					return call_resolve(call, scratch, ret);
+				error = own_as_text(call, scratch, paths, &place);
+				if (error)
+					return error;
+			}
+			paths++;
+			ret->is_link |= place.is_link;
 			ret->args[i] = (long)place.path;
 			if (dirfd_at >= 0)
 				ret->args[dirfd_at] = place.dirfd;

@@ -22,7 +22,8 @@
 	X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait) X(sigaction)	\
 	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
 	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
-	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)
+	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)		\
+	X(name_to_handle) X(open_by_handle)
 /* clang-format on */
 
 #define DECLARE(name) long handle_##name(struct call *call);
@@ -57,6 +58,7 @@ struct place {
 	int dirfd; /* for that side */
 	const char *path;
 	const char *outside; /* as in struct route */
+	bool is_link;	     /* one of the kernel's /proc, which shows a descriptor */
 };
 
 /*
@@ -71,8 +73,10 @@ struct resolved {
 	int rump, host;	     /* how many arguments lie on that side */
 	long args[6];	     /* translated, each for its own side */
 	const char *outside; /* of the first path in the rump kernel */
+	bool is_link;	     /* as in struct place, of any path */
 };
 
+/* The call may become the one that takes a directory: look at call->nr afterwards. */
 int call_resolve(struct call *call, struct scratch *scratch, struct resolved *ret_resolved);
 
 /* Gives a rump descriptor to the application: the placeholder's number or -errno. */
@@ -80,18 +84,8 @@ long install_fd(struct call *call, int rump_fd, bool is_cloexec);
 /* Whether the call asks for close-on-exec. */
 bool wants_cloexec(struct call *call);
 
-/*
- * A rump descriptor of the kernel's /proc, AT_FDCWD if there is none; for openat and
- * readlinkat with rump_proc_path(), which writes the path for it.
- */
-int rump_proc(struct call *call);
-char *rump_proc_path(char *to, int proc, const char *rest);
-
 /* prctl(2) has succeeded on the host: the rump process follows. */
 void ids_prctl(struct call *call);
-
-/* The one that was kept belongs to a rump process that has gone. */
-void rump_proc_forget(void);
 
 /* The working directory is in the rump kernel: its `outside`; NULL: on the host. */
 extern const char *cwd_of_process;

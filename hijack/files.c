@@ -9,6 +9,7 @@
 #include "fdtable.h"
 #include "log.h"
 #include "mountinfo.h"
+#include "own.h"
 
 /*
  * Device numbers of both kernels are small and alike, and programs take files with
@@ -28,12 +29,21 @@ static long mark_stat(void *buffer)
 
 static long mark_statx(void *buffer)
 {
-	unsigned int *major = &((struct statx *)buffer)->stx_dev_major, value;
+	struct statx_ids {
+		unsigned int major, minor;
+		unsigned long mount;
+	} ids, *at = (void *)((char *)buffer + offsetof(struct statx, stx_dev_major));
 
-	if (user_copy(&value, major, sizeof(value)))
+	_Static_assert(offsetof(struct statx, stx_mnt_id) ==
+			       offsetof(struct statx, stx_dev_major) + 2 * sizeof(int),
+		       "statx has other members there");
+	if (user_copy(&ids, at, sizeof(ids)))
 		return -EFAULT;
-	value |= RUMP_MAJOR;
-	return user_copy(major, &value, sizeof(value));
+	ids.major |= RUMP_MAJOR;
+	/* unique ids are larger */
+	if (ids.mount && ids.mount < 0x7fffffff)
+		ids.mount += RUMP_MOUNT_IDS;
+	return user_copy(at, &ids, sizeof(ids));
 }
 
 long handle_stat(struct call *call)
@@ -77,28 +87,54 @@ static long show_path(const char *outside, const char *path, long length, char *
 	return start + length;
 }
 
-/* Links of /proc that show where the process is, when that is in the rump kernel. */
-static bool is_proc_link(const char *path, const char *name)
+/* A link of the rump kernel's /proc: where a descriptor is, as it is outside. */
+static long show_link(struct call *call, const struct resolved *resolved, char *buffer, char *to,
+		      long size)
 {
-	return !strncmp(path, "/proc/self/", 11) && !strncmp(path + 11, name, strlen(name));
+	long length;
+
+	if (!buffer)
+		return -ENOMEM;
+	if (call->nr == SYS_readlink)
+		length = rump(call, SYS_readlink, resolved->args[0], buffer, ROUTE_PATH_MAX - 1);
+	else
+		length = rump(call, SYS_readlinkat, resolved->args[0], resolved->args[1], buffer,
+			      ROUTE_PATH_MAX - 1);
+	if (length <= 0)
+		return length;
+	buffer[length] = '\0';
+	return show_path(*buffer == '/' ? outside_of(buffer) : "", buffer, length, to, size);
+}
+
+/* "/proc/self/cwd" */
+static bool is_directory_link(const char *path)
+{
+	const char *rest = user_strlen(path, 64) > 0 ? own_proc_path(path) : NULL;
+
+	return rest && !strcmp(rest, "cwd");
 }
 
 long handle_readlink(struct call *call)
 {
-	int at = call->nr == SYS_readlinkat;
-	const char *path = (const char *)call->args[at];
-	char *to = (char *)call->args[at + 1];
-	long size = (int)call->args[at + 2];
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	char *buffer;
-	long result;
+	char *buffer, *to;
+	long result, size;
+	int at;
 
 	result = call_resolve(call, &scratch, &resolved);
 	if (result)
 		goto out;
-	if (!resolved.rump && cwd_outside() && user_strlen(path, ROUTE_PATH_MAX) == 14 &&
-	    is_proc_link(path, "cwd") && size > 0) {
+	at = call->nr == SYS_readlinkat;
+	to = (char *)call->args[at + 1];
+	size = (int)call->args[at + 2];
+	if (resolved.is_link && size > 0) {
+		result = show_link(call, &resolved, scratch_buffer(&scratch, SCRATCH_BUFFERS - 1),
+				   to, size);
+		goto out;
+	}
+	if (!resolved.rump && cwd_outside() && size > 0 &&
+	    is_directory_link((const char *)resolved.args[at])) {
 		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
 		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
 		if (result > 0)
@@ -110,28 +146,54 @@ long handle_readlink(struct call *call)
 		result = host_call(call);
 		goto out;
 	}
-	/* a descriptor of ours by its number: its path as it is outside */
-	if (size > 0 && (const char *)resolved.args[at] != path &&
-	    is_proc_link((const char *)resolved.args[at], "fd/")) {
-		int proc = rump_proc(call);
-		const char *link = (const char *)resolved.args[at];
-
-		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
-		result = buffer ? rump(call, SYS_readlinkat, proc,
-				       proc == AT_FDCWD ? link : link + strlen("/proc/"), buffer,
-				       ROUTE_PATH_MAX - 1)
-				: -ENOMEM;
-		if (result > 0) {
-			buffer[result] = '\0';
-			result = show_path(*buffer == '/' ? outside_of(buffer) : "", buffer, result,
-					   to, size);
-		}
-		goto out;
-	}
 	result = rump_call(call, resolved.args);
 out:
 	scratch_free(&scratch);
 	return result;
+}
+
+/* ---- handles ---- */
+
+#define UNIQUE_MOUNT_ID 1 /* AT_HANDLE_MNT_ID_UNIQUE: eight bytes, another number */
+
+long handle_name_to_handle(struct call *call)
+{
+	struct scratch scratch = {NULL};
+	struct resolved resolved;
+	int mount, *theirs = (int *)call->args[3];
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (!result && !resolved.rump) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		result = host_call(call);
+	} else if (!result) {
+		result = rump_call(call, resolved.args);
+		/* as the table of mounts shows it */
+		if ((!result || result == -EOVERFLOW) && !(call->args[4] & UNIQUE_MOUNT_ID)) {
+			if (user_copy(&mount, theirs, sizeof(mount)))
+				mount = 0;
+			mount += RUMP_MOUNT_IDS;
+			if (user_copy(theirs, &mount, sizeof(mount)))
+				result = -EFAULT;
+		}
+	}
+	scratch_free(&scratch);
+	return result;
+}
+
+/* Without a descriptor nothing but the directory, or vfs=fhcalls, tells whose handle it is. */
+long handle_open_by_handle(struct call *call)
+{
+	int fd = call->args[0];
+	long args[6], result;
+
+	if (fd != AT_FDCWD)
+		return handle_fd(call);
+	if (!cwd_outside() && !(config.vfs & HIJACK_VFS_FHCALLS))
+		return host_call(call);
+	memcpy(args, call->args, sizeof(args));
+	result = rump_call(call, args);
+	return result < 0 ? result : install_fd(call, result, wants_cloexec(call));
 }
 
 /* ---- working directory ---- */

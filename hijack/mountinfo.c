@@ -14,9 +14,9 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "mountinfo.h"
+#include "own.h"
 
 #define TABLE_MAX (256 * 1024)
-#define ID_BASE 1000000
 
 /* file: in the rump kernel's /proc */
 static const struct view {
@@ -72,7 +72,7 @@ static char *put_line(char *to, const char *line, const char *end, int is_mounti
 	if (is_mountinfo) {
 		for (int i = 0; i < 2; i++) { /* id, parent */
 			word(&line, end, &number);
-			to = put_decimal(to, ID_BASE + get_decimal(&number));
+			to = put_decimal(to, RUMP_MOUNT_IDS + get_decimal(&number));
 			*to++ = ' ';
 		}
 		word(&line, end, &number);

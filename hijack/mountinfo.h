@@ -7,6 +7,8 @@
 
 /* What files.c marks device numbers of the rump kernel with. */
 #define RUMP_MAJOR 0x72000u
+/* Ids of its mounts are shown above the host's. */
+#define RUMP_MOUNT_IDS 1000000
 
 /*
  * An open on the host: if it reads a mount table and the kernel runs, a descriptor of

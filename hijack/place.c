@@ -8,15 +8,11 @@
  * directory alone, without a system call.
  */
 #include <fcntl.h>
-#include <sys/mount.h>
+#include <linux/openat2.h>
 
 #include "dispatch.h"
 #include "fdtable.h"
-
-static int starts_with(const char *text, const char *start)
-{
-	return !strncmp(text, start, strlen(start));
-}
+#include "own.h"
 
 const char *outside_of(const char *directory)
 {
@@ -28,68 +24,6 @@ const char *outside_of(const char *directory)
 	    route.side == ROUTE_RUMP && !*route.outside)
 		return "";
 	return config.path_count ? config.path[0].text : "";
-}
-
-/* "/proc/self/fd/3" and "/dev/fd/3" of a placeholder mean the rump descriptor. */
-static bool find_by_number(const char *path, char *buffer, struct place *ret)
-{
-	const char *number;
-	int rump_fd;
-
-	if (starts_with(path, "/proc/self/fd/"))
-		number = path + 14;
-	else if (starts_with(path, "/dev/fd/"))
-		number = path + 8;
-	else
-		return false;
-	rump_fd = fdtable_get(get_decimal(&number));
-	if (rump_fd < 0 || *number || !buffer)
-		return false;
-	put_decimal(put_text(buffer, "/proc/self/fd/"), rump_fd);
-	*ret = (struct place){ROUTE_RUMP, AT_FDCWD, buffer, ""};
-	return true;
-}
-
-/*
- * An image that is mounted on the root need not have a /proc: a procfs that is mounted
- * nowhere tells the same.
- */
-static int proc = -1;
-
-int rump_proc(struct call *call)
-{
-	int fd = __atomic_load_n(&proc, __ATOMIC_ACQUIRE), none = -1, context;
-
-	if (fd != -1)
-		return fd;
-	fd = AT_FDCWD;
-	context = rump(call, SYS_fsopen, "proc", FSOPEN_CLOEXEC);
-	if (context >= 0) {
-		if (!rump(call, SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) {
-			fd = rump(call, SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
-			if (fd < 0)
-				fd = AT_FDCWD;
-		}
-		rump(call, SYS_close, context);
-	}
-	/* it ends with such a child, whose parent goes on with our variables */
-	if (self.spawned)
-		return fd;
-	if (__atomic_compare_exchange_n(&proc, &none, fd, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return fd;
-	if (fd != AT_FDCWD)
-		rump(call, SYS_close, fd);
-	return none;
-}
-
-void rump_proc_forget(void)
-{
-	__atomic_store_n(&proc, -1, __ATOMIC_RELEASE);
-}
-
-char *rump_proc_path(char *to, int proc, const char *rest)
-{
-	return put_text(put_text(to, proc == AT_FDCWD ? "/proc/" : ""), rest);
 }
 
 /* The path of a directory on the side it is on. */
@@ -142,8 +76,37 @@ static int find_relative(struct call *call, int fd, struct scratch *scratch, int
 	if (error)
 		return error;
 	if (route.side != place->side)
-		*place = (struct place){route.side, AT_FDCWD, route.path, route.outside};
+		*place = (struct place){route.side, AT_FDCWD, route.path, route.outside, false};
 	return 0;
+}
+
+/* By the directory alone, whatever the path says. */
+static int find_below(int dirfd, const char *path, struct place *ret)
+{
+	int rump_fd;
+
+	if (dirfd == AT_FDCWD)
+		rump_fd = cwd_outside() ? AT_FDCWD : FDTABLE_HOST;
+	else
+		rump_fd = fdtable_get(dirfd);
+	if (rump_fd == FDTABLE_PRIVATE)
+		return -EBADF;
+	if (rump_fd >= 0 || rump_fd == AT_FDCWD)
+		*ret = (struct place){ROUTE_RUMP, rump_fd, path,
+				      dirfd == AT_FDCWD ? cwd_outside() : outside_of("/"), false};
+	else
+		*ret = (struct place){ROUTE_HOST, dirfd, path, "", false};
+	return 0;
+}
+
+/* openat2() that must not leave the directory: the kernel whose it is sees to that. */
+static bool is_confined(struct call *call)
+{
+	struct open_how how;
+
+	return call->nr == SYS_openat2 && call->args[3] >= (long)sizeof(how) &&
+	       !user_copy(&how, (const void *)call->args[2], sizeof(how)) &&
+	       how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH);
 }
 
 int place_find(struct call *call, int dirfd, const char *path, struct scratch *scratch, int n,
@@ -151,23 +114,22 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 {
 	struct route route;
 	long length;
-	int rump_fd, error;
+	int error;
 
 	if (!path && dirfd == AT_FDCWD) {
-		*ret = (struct place){ROUTE_HOST, dirfd, path, ""};
+		*ret = (struct place){ROUTE_HOST, dirfd, path, "", false};
 		return 0;
 	}
 	length = path ? user_strlen(path, ROUTE_PATH_MAX) : 0;
 	if (length < 0)
 		return length;
+	if (__builtin_expect(call->nr == SYS_openat2, 0) && is_confined(call))
+		return find_below(dirfd, path, ret);
 	if (length && *path == '/') {
 		if (path[1] == 'd' || path[1] == 'p') {
-			bool may_be = starts_with(path, "/proc/self/fd/") ||
-				      starts_with(path, "/dev/fd/");
-
-			if (may_be && fdtable_next(0) >= 0 &&
-			    find_by_number(path, scratch_buffer(scratch, 2 * n), ret))
-				return 0;
+			error = own_find(call, path, scratch, n, ret);
+			if (error)
+				return error > 0 ? 0 : error;
 		}
 		error = route_absolute(&config, path, NULL, &route);
 		if (error == -ENOBUFS) {
@@ -177,27 +139,24 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 		}
 		if (error)
 			return error;
-		*ret = (struct place){route.side, dirfd, route.path, route.outside};
+		*ret = (struct place){route.side, dirfd, route.path, route.outside, false};
 		if (route.side == ROUTE_RUMP)
 			ret->dirfd = AT_FDCWD;
 		return 0;
 	}
 
-	if (dirfd == AT_FDCWD)
-		rump_fd = cwd_outside() ? AT_FDCWD : FDTABLE_HOST;
-	else
-		rump_fd = fdtable_get(dirfd);
-	if (rump_fd == FDTABLE_PRIVATE)
-		return -EBADF;
-	if (rump_fd >= 0 || rump_fd == AT_FDCWD) {
-		*ret = (struct place){ROUTE_RUMP, rump_fd, path,
-				      dirfd == AT_FDCWD ? cwd_outside() : outside_of("/")};
-		if (!length || !route_has_dotdot(path))
-			return 0;
-		return find_relative(call, rump_fd, scratch, n, ret);
+	error = find_below(dirfd, path, ret);
+	if (error || !length)
+		return error;
+	if (ret->side == ROUTE_RUMP)
+		return route_has_dotdot(path) ? find_relative(call, ret->dirfd, scratch, n, ret)
+					      : 0;
+	if (*path >= '0' && *path <= '9') {
+		error = own_find_number(call, dirfd, path, scratch, n, ret);
+		if (error)
+			return error > 0 ? 0 : error;
 	}
-	*ret = (struct place){ROUTE_HOST, dirfd, path, ""};
-	if (!length || !route_may_enter(&config, path))
+	if (!route_may_enter(&config, path))
 		return 0;
 	return find_relative(call, dirfd, scratch, n, ret);
 }

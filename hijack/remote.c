@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "fdtable.h"
 #include "log.h"
+#include "own.h"
 #include "remote.h"
 
 #define LIBRARY "librumpclient.so.0"
