@@ -655,8 +655,9 @@ long hijack_dispatch(struct call *call)
  */
 static inline bool is_plain(long nr, long fd)
 {
-	return row_of(nr)->handler == HANDLER_fd && fdtable_get(fd) == FDTABLE_HOST &&
-	       !self.inside && !config.log_unrouted;
+	_Static_assert(HANDLER_address == HANDLER_fd + 1, "one comparison for both");
+	return (unsigned int)row_of(nr)->handler - HANDLER_fd <= 1 &&
+	       fdtable_get(fd) == FDTABLE_HOST && !self.inside && !config.log_unrouted;
 }
 
 long hijack_call(long nr, long a, long b, long c, long d, long e, long f)

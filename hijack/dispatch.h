@@ -15,7 +15,7 @@
  */
 /* clang-format off */
 #define HIJACK_HANDLERS(X)							\
-	X(none) X(host) X(fd) X(fds) X(paths) X(open) X(stat) X(readlink)	\
+	X(none) X(host) X(fd) X(address) X(fds) X(paths) X(open) X(stat) X(readlink)	\
 	X(mmap) X(ioctl) X(fcntl) X(close) X(close_range) X(dup) X(dup2)	\
 	X(chdir) X(fchdir) X(getcwd) X(execve) X(mount) X(sync) X(umask)	\
 	X(socket) X(sendmsg) X(recvmsg) X(sendfile) X(copy_file_range)		\
@@ -23,7 +23,7 @@
 	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
 	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
 	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)		\
-	X(name_to_handle) X(open_by_handle)
+	X(name_to_handle) X(open_by_handle) X(name) X(sendto)
 /* clang-format on */
 
 #define DECLARE(name) long handle_##name(struct call *call);
@@ -67,6 +67,10 @@ struct place {
  */
 int place_find(struct call *call, int dirfd, const char *path, struct scratch *scratch, int n,
 	       struct place *ret_place);
+
+/* One that no directory comes with; neither has what it leads to. */
+int place_find_path(struct call *call, const char *path, struct scratch *scratch,
+		    struct place *ret_place);
 
 /* What all FD, DIRFD and PATH arguments of a call come to. */
 struct resolved {

@@ -160,3 +160,12 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 		return 0;
 	return find_relative(call, dirfd, scratch, n, ret);
 }
+
+int place_find_path(struct call *call, const char *path, struct scratch *scratch, struct place *ret)
+{
+	int error = place_find(call, AT_FDCWD, path, scratch, 0, ret);
+
+	if (!error && ret->dirfd != AT_FDCWD)
+		error = own_as_text(call, scratch, 0, ret);
+	return error;
+}

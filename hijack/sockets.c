@@ -14,6 +14,7 @@
 #include "fdtable.h"
 #include "placeholder.h"
 #include "rights.h"
+#include "unix.h"
 
 #define CONTROL_MAX 4096 /* of one message; the kernel's limit is SCM_MAX_FD = 253 */
 
@@ -91,36 +92,27 @@ static int translate_rights(struct call *call, const struct msghdr *message, boo
 	return found ? 0 : 1;
 }
 
-static long send_one(struct call *call, int rump_fd, long at, long flags)
+static long send_with_rights(struct call *call, int rump_fd, struct msghdr *message, long at,
+			     long flags)
 {
-	struct msghdr message;
-	const struct msghdr *theirs = (const struct msghdr *)at;
 	struct carriers carriers;
 	char *control;
 	long memory, result;
 	int change;
 
-	if (user_copy(&message, theirs, sizeof(message)))
-		return -EFAULT;
-	if (!message.msg_control || !message.msg_controllen) {
-		const long args[6] = {rump_fd < 0 ? call->args[0] : rump_fd, at, flags};
-
-		return rump_fd < 0 ? host(SYS_sendmsg, args[0], at, flags)
-				   : rump(call, SYS_sendmsg, rump_fd, at, flags);
-	}
 	memory = host(SYS_mmap, 0, CONTROL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		      -1, 0);
 	if (is_error(memory))
 		return -ENOMEM;
 	control = (char *)memory;
 	carriers.count = 0;
-	change = translate_rights(call, &message, rump_fd >= 0, control, &carriers);
+	change = translate_rights(call, message, rump_fd >= 0, control, &carriers);
 	if (change < 0) {
 		result = change;
 	} else {
 		if (!change) {
-			message.msg_control = control;
-			at = (long)&message;
+			message->msg_control = control;
+			at = (long)message;
 		}
 		result = rump_fd < 0 ? host(SYS_sendmsg, call->args[0], at, flags)
 				     : rump(call, SYS_sendmsg, rump_fd, at, flags);
@@ -128,6 +120,45 @@ static long send_one(struct call *call, int rump_fd, long at, long flags)
 	rights_done(&carriers);
 	host(SYS_munmap, memory, CONTROL_MAX);
 	return result;
+}
+
+static long send_one(struct call *call, long at, long flags)
+{
+	struct unix_address address;
+	struct msghdr message;
+	int rump_fd, change = 0;
+
+	if (user_copy(&message, (const void *)at, sizeof(message)))
+		return -EFAULT;
+	if (message.msg_name)
+		change = unix_use(call, call->args[0], message.msg_name, message.msg_namelen,
+				  &address);
+	if (change < 0)
+		return change;
+	if (change) {
+		message.msg_name = &address.un;
+		message.msg_namelen = address.length;
+		at = (long)&message;
+	}
+	rump_fd = fdtable_get(call->args[0]);
+	if (message.msg_control && message.msg_controllen && fdtable_next(0) >= 0)
+		return send_with_rights(call, rump_fd, &message, at, flags);
+	return rump_fd < 0 ? host(SYS_sendmsg, call->args[0], at, flags)
+			   : rump(call, SYS_sendmsg, rump_fd, at, flags);
+}
+
+/* Whether a message of a host socket is the host's affair alone. */
+static bool is_plain(const struct msghdr *theirs)
+{
+	struct {
+		const void *name;
+		unsigned int length;
+	} head;
+	unsigned short family;
+
+	return !user_copy(&head, theirs, sizeof(head)) &&
+	       (!head.name ||
+		(!user_copy(&family, head.name, sizeof(family)) && family != AF_UNIX));
 }
 
 long handle_sendmsg(struct call *call)
@@ -140,14 +171,15 @@ long handle_sendmsg(struct call *call)
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
 	/* nothing of ours can travel while nothing of ours is open */
-	if (rump_fd == FDTABLE_HOST && fdtable_next(0) < 0)
+	if (rump_fd < 0 && fdtable_next(0) < 0 && call->nr == SYS_sendmsg &&
+	    is_plain((const struct msghdr *)messages))
 		return host_call(call);
 	if (call->nr == SYS_sendmsg)
-		return send_one(call, rump_fd, call->args[1], call->args[2]);
+		return send_one(call, call->args[1], call->args[2]);
 	for (sent = 0; sent < count && sent < 1024; sent++) {
 		unsigned int length;
 
-		result = send_one(call, rump_fd, (long)&messages[sent].msg_hdr, call->args[3]);
+		result = send_one(call, (long)&messages[sent].msg_hdr, call->args[3]);
 		if (result < 0)
 			break;
 		length = result;
@@ -190,27 +222,56 @@ static long receive_on_host(struct call *call, struct mmsghdr *messages)
 	return result;
 }
 
+/* room: bytes for the name of who sent it. */
+static long finish_message(struct call *call, struct msghdr *theirs, unsigned int room, int flags)
+{
+	struct msghdr message;
+	long shown;
+
+	if (user_copy(&message, theirs, sizeof(message)))
+		return -EFAULT;
+	if (message.msg_name) {
+		shown = unix_show(message.msg_name, room, message.msg_namelen);
+		if (shown < 0)
+			return shown;
+		if (shown != message.msg_namelen &&
+		    user_copy(&theirs->msg_namelen, &(unsigned int){shown}, sizeof(int)))
+			return -EFAULT;
+	}
+	return install_rights(call, theirs, flags);
+}
+
+#define NAMES_MAX 64 /* messages of recvmmsg whose names are shown with a prefix */
+
 long handle_recvmsg(struct call *call)
 {
 	int rump_fd = fdtable_get(call->args[0]);
 	struct mmsghdr *messages = (struct mmsghdr *)call->args[1];
+	unsigned int room[NAMES_MAX] = {0};
 	long args[6], result, error;
 
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
-	if (rump_fd == FDTABLE_HOST)
+	if (rump_fd < 0)
 		return receive_on_host(call, messages);
 	memcpy(args, call->args, sizeof(args));
 	args[0] = rump_fd;
-	result = rump_call(call, args);
-	if (result < 0)
-		return result;
 	if (call->nr == SYS_recvmsg) {
-		error = install_rights(call, (struct msghdr *)args[1], args[2]);
+		if (user_copy(room, &((struct msghdr *)args[1])->msg_namelen, sizeof(*room)))
+			return -EFAULT;
+		result = rump_call(call, args);
+		if (result < 0)
+			return result;
+		error = finish_message(call, (struct msghdr *)args[1], *room, args[2]);
 		return error ? error : result;
 	}
+	for (unsigned int i = 0; i < (unsigned int)args[2] && i < NAMES_MAX; i++)
+		if (user_copy(&room[i], &messages[i].msg_hdr.msg_namelen, sizeof(*room)))
+			break;
+	result = rump_call(call, args);
 	for (long i = 0; i < result; i++) {
-		error = install_rights(call, &messages[i].msg_hdr, args[3]);
+		error = finish_message(call, &messages[i].msg_hdr, i < NAMES_MAX ? room[i] : 0,
+				       args[3]);
 		if (error)
 			return error;
 	}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Paths of all kinds: what programs see below /rump is what they see on the host.
+# timeout: 600
+
+load lib
+load report
+
+setup_file() {
+	load lib
+	load report
+	build_report paths sockpaths
+}
+
+teardown_file() {
+	end_report
+}
+
+teardown() {
+	end_kernels
+}
+
+@test "the working directory" { reports paths directory; }
+@test "directories as arguments, O_PATH, O_TMPFILE" { reports paths relative; }
+@test "openat2" { reports paths resolve; }
+@test "names: long ones, dots, slashes, symlinks, realpath" { reports paths names; }
+@test "nftw, fts, glob, scandir, wordexp, temporary files" { reports paths walks; }
+@test "attributes, times, sizes, modes" { needs_root; reports paths attributes; }
+@test "/proc/self/fd, /dev/fd, /dev/stdin, /proc/self/cwd" { reports paths numbers; }
+@test "handles" { needs_root; needs_host_ext4; reports paths handles; }
+
+@test "AF_UNIX: streams" { reports sockpaths stream; }
+@test "AF_UNIX: datagrams" { reports sockpaths datagram; }
+@test "AF_UNIX: between processes, with descriptors" { reports sockpaths processes; }
