@@ -30,6 +30,7 @@ static const struct {
 	{"wakeup", bench_wakeup, "", true},
 #else
 	{"pingpong", bench_pingpong, "ROUNDS", false},
+	{"doors", bench_doors, "", false},
 #endif
 };
 

@@ -100,10 +100,17 @@ class Table:
         return "-" if not values else f"{median(values):.4g}"
 
 
+class Times:
+    """Of the runs of one command: by the clock, and the CPU time of its processes."""
+
+    def __init__(self, ms, cpu_ms):
+        self.ms, self.cpu_ms = ms, cpu_ms
+
+
 def by_turns(rounds, *commands):
-    """Lists of milliseconds, one for each command."""
+    """Times for each command."""
     words = [os.path.join(BUILD, "bench/bench-spawn"), str(rounds)]
     for number, one in enumerate(commands):
         words += ["--", *one] if number else one
     found = figures(words)
-    return [found[str(number)] for number in range(len(commands))]
+    return [Times(found[str(number)], found[f"{number}_cpu"]) for number in range(len(commands))]

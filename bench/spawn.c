@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bench-spawn ROUNDS COMMAND... -- COMMAND...: runs the commands by turns, so that
- * slow changes of the machine hit all alike, and prints "N MS" for each run of
- * the N-th: from before vfork() until the process is reaped.
+ * slow changes of the machine hit all alike, and prints for each run of the N-th
+ * "N MS", from before vfork() until the process is reaped, and "N_cpu MS", the CPU time
+ * of the process and of all that were waited for below it.
  *
  * A command begins with words NAME=VALUE for its environment.  Its output goes to
  * /dev/null; one that fails ends the measurement.
  */
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,7 +45,11 @@ static struct command prepare(char **words)
 	return command;
 }
 
-static int run(const struct command *command, int null)
+struct times {
+	double clock, cpu; /* milliseconds */
+};
+
+static int run(const struct command *command, int null, struct rusage *ret_used)
 {
 	pid_t pid = vfork();
 	int status;
@@ -53,22 +59,29 @@ static int run(const struct command *command, int null)
 		execve(command->argv[0], command->argv, command->env);
 		_exit(127);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+	if (pid < 0 || wait4(pid, &status, 0, ret_used) != pid)
 		bench_die(command->argv[0], errno);
 	return status;
 }
 
-static double time_ms(const struct command *command, int null)
+static double milliseconds(struct timeval time)
+{
+	return time.tv_sec * 1e3 + time.tv_usec / 1e3;
+}
+
+static struct times measure(const struct command *command, int null)
 {
 	uint64_t from = now_ns(), to;
-	int status = run(command, null);
+	struct rusage used;
+	int status = run(command, null, &used);
 
 	to = now_ns();
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
 		fprintf(stderr, "%s: wait status %#x\n", command->argv[0], status);
 		exit(1);
 	}
-	return (to - from) / 1e6;
+	return (struct times){.clock = (to - from) / 1e6,
+			      .cpu = milliseconds(used.ru_utime) + milliseconds(used.ru_stime)};
 }
 
 /* Parts the words at "--"; returns how many commands there are. */
@@ -102,9 +115,12 @@ int main(int argc, char **argv)
 	}
 	count = read_commands(argv + 2, commands);
 	for (int i = 0; i < count; i++)
-		time_ms(&commands[i], null); /* caches are warm afterwards */
+		measure(&commands[i], null); /* caches are warm afterwards */
 	for (int round = 0; round < rounds; round++)
-		for (int i = 0; i < count; i++)
-			printf("%d %.6f\n", i, time_ms(&commands[i], null));
+		for (int i = 0; i < count; i++) {
+			struct times times = measure(&commands[i], null);
+
+			printf("%d %.6f\n%d_cpu %.3f\n", i, times.clock, i, times.cpu);
+		}
 	return 0;
 }

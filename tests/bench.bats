@@ -31,13 +31,35 @@ measured() {
 	measured "null system call" ns
 }
 
-@test "boot, and a program under the preload" {
+@test "boot, and programs under the preload" {
 	run bench --quick --tsv boot preload
 	echo "$output"
 	[ "$status" -eq 0 ]
 	grep -qP '^boot: [^\t]*\tms\t[0-9.]+\t-\t-\t<= 6\t2$' <<<"$output"
 	measured "LD_PRELOAD ls /rump" ms
 	measured "a program that never touches rump" ms
+	measured "a host call under the preload: read()" ns
+	measured "... write() by an instruction in libc" ns
+	measured "ext4 through the preload, pieces of 4 KiB: read, cached" ns
+	measured "ext4 through the preload, 20,000 files: stat" us
+}
+
+@test "make, git, sqlite3, postgres with their files in /rump" {
+	require "$SERVER_PROGRAM" make cc git sqlite3 pgbench
+	run bench --quick --tsv programs
+	echo "$output"
+	[ "$status" -eq 0 ]
+	for kernel in local spawn server; do
+		measured "make, 7 files of C: $kernel" ms
+		measured "git clone, local, 2000 files: $kernel" ms
+		measured "sqlite3, 10000 inserts, an index: $kernel" ms
+	done
+	for kernel in local spawn; do
+		measured "pgbench -S, its data in /rump: $kernel" tx/s
+	done
+	# no process, no mount is left
+	[ -z "$(grep -ls '[r]ump-bench\.' /proc/[0-9]*/cmdline)" ]
+	! grep rump-bench /proc/self/mounts
 }
 
 @test "tcp, wake-ups" {
