@@ -8,50 +8,58 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/quota.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/swap.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
+#include <sys/utsname.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <utime.h>
 
 #include "fork.h"
-#include "hijack.h"
 #include "route.h"
+#include "symbols.h"
 
-#define EXPORT __attribute__((visibility("default")))
+/* libc exports them, and does not declare them */
+int pivot_root(const char *root, const char *old);
+int capset(void *header, const void *data);
+struct mount_attr;
 
-/* Also reached from trap.S. */
-long symbol_failed(int error) __attribute__((visibility("hidden")));
+#ifdef __GLIBC__
+#define ADDRESS(address) (address).__sockaddr__
+#else
+#define __CONST_SOCKADDR_ARG const struct sockaddr *
+#define __SOCKADDR_ARG struct sockaddr *
+#define __rlimit_resource_t int
+#define ADDRESS(address) (address)
+#endif
+
 long symbol_failed(int error)
 {
 	errno = error;
 	return -1;
 }
-
-static inline long finish(long result)
-{
-	return is_error(result) ? symbol_failed(-result) : result;
-}
-
-#define PAD(call, nr, a, b, c, d, e, f, ...) \
-	call(nr, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-#define PLAIN(...) finish(PAD(hijack_call, __VA_ARGS__, 0, 0, 0, 0, 0, 0))
-#define CANCELLABLE(...) finish(PAD(hijack_call_cancellable, __VA_ARGS__, 0, 0, 0, 0, 0, 0))
 
 #define SYMBOL(type, name, params, nr, ...)                \
 	EXPORT type name params                            \
@@ -91,19 +99,7 @@ EXPORT int open(const char *path, int flags, ...)
 	return CANCELLABLE(SYS_open, path, flags, mode);
 }
 
-EXPORT int open64(const char *path, int flags, ...)
-{
-	OPEN_MODE(mode, flags);
-	return CANCELLABLE(SYS_open, path, flags, mode);
-}
-
 EXPORT int openat(int fd, const char *path, int flags, ...)
-{
-	OPEN_MODE(mode, flags);
-	return CANCELLABLE(SYS_openat, fd, path, flags, mode);
-}
-
-EXPORT int openat64(int fd, const char *path, int flags, ...)
 {
 	OPEN_MODE(mode, flags);
 	return CANCELLABLE(SYS_openat, fd, path, flags, mode);
@@ -117,20 +113,28 @@ EXPORT int fcntl(int fd, int command, ...)
 	return CANCELLABLE(SYS_fcntl, fd, command, argument);
 }
 
-EXPORT int fcntl64(int fd, int command, ...)
-{
-	long argument;
-
-	LAST_ARGUMENT(long, argument, command);
-	return CANCELLABLE(SYS_fcntl, fd, command, argument);
-}
-
+#ifdef __GLIBC__
 EXPORT int ioctl(int fd, unsigned long request, ...)
+#else
+EXPORT int ioctl(int fd, int request, ...)
+#endif
 {
 	long argument;
 
 	LAST_ARGUMENT(long, argument, request);
 	return PLAIN(SYS_ioctl, fd, request, argument);
+}
+
+EXPORT int prctl(int option, ...)
+{
+	long args[4];
+	va_list list;
+
+	va_start(list, option);
+	for (int i = 0; i < 4; i++)
+		args[i] = va_arg(list, long);
+	va_end(list);
+	return PLAIN(SYS_prctl, option, args[0], args[1], args[2], args[3]);
 }
 
 /* ---- other shapes than the system call's ---- */
@@ -160,7 +164,116 @@ EXPORT char *getcwd(char *buffer, size_t size)
 /* The kernel takes NULL for the descriptor itself, libc has futimens() for that. */
 EXPORT int utimensat(int fd, const char *path, const struct timespec times[2], int flags)
 {
+	/* the compiler believes the header that there is one */
+	__asm__("" : "+r"(path));
 	return path ? PLAIN(SYS_utimensat, fd, path, times, flags) : symbol_failed(EINVAL);
+}
+
+/*
+ * The kernel's first form has no flags, and a host may not have the second: then by the
+ * descriptor's name in /proc, as libc does it.
+ */
+EXPORT int fchmodat(int fd, const char *path, mode_t mode, int flags)
+{
+	long result = flags ? RESULT(SYS_fchmodat2, fd, path, mode, flags)
+			    : RESULT(SYS_fchmodat, fd, path, mode);
+	char name[40];
+	struct stat st;
+	long file;
+
+	if (result != -ENOSYS || flags != AT_SYMLINK_NOFOLLOW)
+		return symbol_finish(result);
+	file = PLAIN(SYS_openat, fd, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (file < 0)
+		return -1;
+	result = RESULT(SYS_newfstatat, file, "", &st, AT_EMPTY_PATH);
+	put_decimal(put_text(name, "/proc/self/fd/"), file);
+	if (!result)
+		result = S_ISLNK(st.st_mode) ? -EOPNOTSUPP : RESULT(SYS_chmod, name, mode);
+	RESULT(SYS_close, file);
+	return symbol_finish(result);
+}
+
+EXPORT int posix_fadvise(int fd, off_t at, off_t n, int advice)
+{
+	return -RESULT(SYS_fadvise64, fd, at, n, advice);
+}
+
+/* Where the file system cannot: a byte in each block, which keeps what is there. */
+static int allocate_by_writing(int fd, off_t at, off_t n)
+{
+	struct stat st;
+	off_t end, step;
+	long result = RESULT(SYS_fstat, fd, &st);
+	char byte;
+
+	if (result)
+		return -result;
+	if (!S_ISREG(st.st_mode))
+		return S_ISFIFO(st.st_mode) ? ESPIPE : ENODEV;
+	if (__builtin_add_overflow(at, n, &end))
+		return EFBIG;
+	if (st.st_size < end) {
+		result = RESULT(SYS_ftruncate, fd, end);
+		if (result)
+			return -result;
+	}
+	step = st.st_blksize > 0 && st.st_blksize < 4096 ? st.st_blksize : 4096;
+	for (at += (n - 1) % step; at < end; at += step) {
+		byte = 0;
+		if (at < st.st_size) {
+			result = RESULT(SYS_pread64, fd, &byte, 1, at);
+			if (result < 0)
+				return -result;
+			if (result == 1 && byte)
+				continue;
+		}
+		result = RESULT(SYS_pwrite64, fd, &byte, 1, at);
+		if (result < 0)
+			return -result;
+	}
+	return 0;
+}
+
+EXPORT int posix_fallocate(int fd, off_t at, off_t n)
+{
+	long result = RESULT_CANCELLABLE(SYS_fallocate, fd, 0, at, n);
+
+	return result == -EOPNOTSUPP ? allocate_by_writing(fd, at, n) : -result;
+}
+
+EXPORT int prlimit(pid_t pid, __rlimit_resource_t resource, const struct rlimit *new,
+		   struct rlimit *old)
+{
+	return PLAIN(SYS_prlimit64, pid, resource, new, old);
+}
+
+EXPORT int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return PLAIN(SYS_setrlimit, resource, limit);
+}
+
+/* Cuts a name as libc does. */
+static int give_name(const char *name, char *to, size_t n, bool must_fit)
+{
+	size_t length = strlen(name) + 1;
+
+	memcpy(to, name, length < n ? length : n);
+	return length > n && must_fit ? symbol_failed(ENAMETOOLONG) : 0;
+}
+
+EXPORT int gethostname(char *name, size_t n)
+{
+	struct utsname names;
+
+	return PLAIN(SYS_uname, &names) ? -1 : give_name(names.nodename, name, n, true);
+}
+
+EXPORT int getdomainname(char *name, size_t n)
+{
+	struct utsname names;
+
+	return PLAIN(SYS_uname, &names) ? -1 : give_name(names.domainname, name, n, false);
 }
 
 EXPORT int faccessat(int fd, const char *path, int mode, int flags)
@@ -226,13 +339,46 @@ EXPORT pid_t vfork(void)
 {
 	struct call call = {.nr = SYS_vfork};
 
-	return finish(fork_and_wait(&call));
+	return symbol_finish(fork_and_wait(&call));
 }
 
 EXPORT void _exit(int status)
 {
 	for (;;)
 		PLAIN(SYS_exit_group, status);
+}
+
+#ifdef __GLIBC__
+/* ---- names of files above 2 GiB: offsets have 64 bits anyway ---- */
+
+EXPORT int open64(const char *path, int flags, ...)
+{
+	OPEN_MODE(mode, flags);
+	return CANCELLABLE(SYS_open, path, flags, mode);
+}
+
+EXPORT int openat64(int fd, const char *path, int flags, ...)
+{
+	OPEN_MODE(mode, flags);
+	return CANCELLABLE(SYS_openat, fd, path, flags, mode);
+}
+
+EXPORT int fcntl64(int fd, int command, ...)
+{
+	long argument;
+
+	LAST_ARGUMENT(long, argument, command);
+	return CANCELLABLE(SYS_fcntl, fd, command, argument);
+}
+
+EXPORT int posix_fadvise64(int fd, off64_t at, off64_t n, int advice)
+{
+	return posix_fadvise(fd, at, n, advice);
+}
+
+EXPORT int posix_fallocate64(int fd, off64_t at, off64_t n)
+{
+	return posix_fallocate(fd, at, n);
 }
 
 /* ---- names of programs built with older headers or with _FORTIFY_SOURCE ---- */
@@ -309,8 +455,9 @@ OPEN_2(__open64_2, (const char *path, int flags), flags, open64(path, flags))
 OPEN_2(__openat_2, (int fd, const char *path, int flags), flags, openat(fd, path, flags))
 OPEN_2(__openat64_2, (int fd, const char *path, int flags), flags, openat64(fd, path, flags))
 
+#endif
+
 #define SYMBOL(...)
 #define CANCEL(...)
-#define ALIAS(name, target) \
-	__asm__(".globl " #name "\n.type " #name ", @function\n.set " #name ", " #target "\n");
+#define ALIAS(name, target) SYMBOL_ALIAS(name, target)
 #include "symbols.def"
