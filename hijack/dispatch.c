@@ -62,6 +62,7 @@
 #include "dispatch.h"
 #include "fdtable.h"
 #include "fork.h"
+#include "links.h"
 #include "log.h"
 #include "mountinfo.h"
 #include "own.h"
@@ -429,18 +430,24 @@ long handle_paths(struct call *call)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	long result = call_resolve(call, &scratch, &resolved);
+	bool is_second = false;
+	long result;
 
-	if (!result) {
+	do {
+		result = call_resolve(call, &scratch, &resolved);
+		if (result)
+			break;
 		if (!resolved.rump) {
 			memcpy(call->args, resolved.args, sizeof(call->args));
 			result = host_call(call);
-		} else if (resolved.host) {
-			result = -EXDEV;
-		} else {
-			result = finish(call, rump_call(call, resolved.args));
+			break;
 		}
-	}
+		if (resolved.host) {
+			result = -EXDEV;
+			break;
+		}
+		result = finish(call, rump_call(call, resolved.args));
+	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
 	scratch_free(&scratch);
 	return result;
 }
@@ -471,37 +478,45 @@ static bool open_changes(struct call *call)
 	return flags & (O_CREAT | O_TRUNC);
 }
 
+static long open_rump(struct call *call, const struct resolved *resolved)
+{
+	long result;
+	int fd;
+
+	if (!open_changes(call))
+		return finish(call, rump_call(call, resolved->args));
+	fd = placeholder_make(wants_cloexec(call));
+	if (fd < 0)
+		return fd;
+	result = rump_call(call, resolved->args);
+	if (result < 0) {
+		host(SYS_close, fd);
+		return result;
+	}
+	fdtable_set(fd, result);
+	return fd;
+}
+
 long handle_open(struct call *call)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	long result = call_resolve(call, &scratch, &resolved);
-	int fd;
+	bool is_second = false;
+	long result;
 
-	if (result)
-		goto out;
-	if (!resolved.rump) {
-		memcpy(call->args, resolved.args, sizeof(call->args));
-		result = mountinfo_open(call);
-		if (result == -ENODATA)
-			result = host_call(call);
-		goto out;
-	}
-	if (!open_changes(call)) {
-		result = finish(call, rump_call(call, resolved.args));
-		goto out;
-	}
-	result = fd = placeholder_make(wants_cloexec(call));
-	if (fd < 0)
-		goto out;
-	result = rump_call(call, resolved.args);
-	if (result >= 0) {
-		fdtable_set(fd, result);
-		result = fd;
-	} else {
-		host(SYS_close, fd);
-	}
-out:
+	do {
+		result = call_resolve(call, &scratch, &resolved);
+		if (result)
+			break;
+		if (!resolved.rump) {
+			memcpy(call->args, resolved.args, sizeof(call->args));
+			result = mountinfo_open(call);
+			if (result == -ENODATA)
+				result = host_call(call);
+			break;
+		}
+		result = open_rump(call, &resolved);
+	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
 	scratch_free(&scratch);
 	return result;
 }

@@ -47,7 +47,8 @@ struct scratch {
 	char *pages;
 };
 
-#define SCRATCH_BUFFERS 4
+#define SCRATCH_BUFFERS 9
+#define SCRATCH_LINKS 4 /* from here on they are links.c's */
 /* n-th buffer of ROUTE_PATH_MAX bytes, or NULL. */
 char *scratch_buffer(struct scratch *scratch, int n);
 void scratch_free(struct scratch *scratch);
@@ -71,6 +72,13 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 /* One that no directory comes with; neither has what it leads to. */
 int place_find_path(struct call *call, const char *path, struct scratch *scratch,
 		    struct place *ret_place);
+
+/*
+ * The absolute path, as the application has it, of what place_find() found for `path`;
+ * work: a buffer, to: another one.  -errno: it has none.
+ */
+int place_as_text(struct call *call, const struct place *place, const char *path, char *work,
+		  char *to);
 
 /* What all FD, DIRFD and PATH arguments of a call come to. */
 struct resolved {

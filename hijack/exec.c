@@ -32,6 +32,7 @@
 #include "exec.h"
 #include "family.h"
 #include "fdtable.h"
+#include "links.h"
 #include "log.h"
 #include "placeholder.h"
 #include "proxy.h"
@@ -303,18 +304,22 @@ long exec_by_path(struct call *call, int depth)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	long result = call_resolve(call, &scratch, &resolved);
+	bool is_second = false;
+	long result;
 
-	if (!result) {
-		if (resolved.rump) {
-			if (log_is_on)
-				log_leaving(call);
-			result = exec_rump_file(call, &resolved, depth);
-		} else {
+	do {
+		result = call_resolve(call, &scratch, &resolved);
+		if (result)
+			break;
+		if (!resolved.rump) {
 			memcpy(call->args, resolved.args, sizeof(call->args));
 			result = exec_host_file(call);
+			break;
 		}
-	}
+		if (log_is_on)
+			log_leaving(call);
+		result = exec_rump_file(call, &resolved, depth);
+	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
 	scratch_free(&scratch);
 	return result;
 }

@@ -7,6 +7,7 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "fdtable.h"
+#include "links.h"
 #include "log.h"
 #include "mountinfo.h"
 #include "own.h"
@@ -46,27 +47,35 @@ static long mark_statx(void *buffer)
 	return user_copy(at, &ids, sizeof(ids));
 }
 
+static long stat_rump(struct call *call, const struct resolved *resolved)
+{
+	long result = rump_call(call, resolved->args);
+
+	if (result)
+		return result;
+	if (call->nr == SYS_statx)
+		return mark_statx((void *)call->args[4]);
+	return mark_stat((void *)call->args[call->nr == SYS_newfstatat ? 2 : 1]);
+}
+
 long handle_stat(struct call *call)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	long result = call_resolve(call, &scratch, &resolved);
+	bool is_second = false;
+	long result;
 
-	if (result)
-		goto out;
-	if (!resolved.rump) {
-		memcpy(call->args, resolved.args, sizeof(call->args));
-		result = host_call(call);
-		goto out;
-	}
-	result = rump_call(call, resolved.args);
-	if (result)
-		goto out;
-	if (call->nr == SYS_statx)
-		result = mark_statx((void *)call->args[4]);
-	else
-		result = mark_stat((void *)call->args[call->nr == SYS_newfstatat ? 2 : 1]);
-out:
+	do {
+		result = call_resolve(call, &scratch, &resolved);
+		if (result)
+			break;
+		if (!resolved.rump) {
+			memcpy(call->args, resolved.args, sizeof(call->args));
+			result = host_call(call);
+			break;
+		}
+		result = stat_rump(call, &resolved);
+	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
 	scratch_free(&scratch);
 	return result;
 }
@@ -114,40 +123,49 @@ static bool is_directory_link(const char *path)
 	return rest && !strcmp(rest, "cwd");
 }
 
+static long readlink_host(struct call *call, const struct resolved *resolved, int at, char *buffer,
+			  char *to, long size)
+{
+	long result;
+
+	if (cwd_outside() && size > 0 && is_directory_link((const char *)resolved->args[at])) {
+		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
+		if (result > 0)
+			result = show_path(cwd_outside(), buffer, result - 1, to, size);
+		return result;
+	}
+	memcpy(call->args, resolved->args, sizeof(call->args));
+	return host_call(call);
+}
+
 long handle_readlink(struct call *call)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	char *buffer, *to;
+	bool is_second = false;
 	long result, size;
+	char *buffer, *to;
 	int at;
 
-	result = call_resolve(call, &scratch, &resolved);
-	if (result)
-		goto out;
-	at = call->nr == SYS_readlinkat;
-	to = (char *)call->args[at + 1];
-	size = (int)call->args[at + 2];
-	if (resolved.is_link && size > 0) {
-		result = show_link(call, &resolved, scratch_buffer(&scratch, SCRATCH_BUFFERS - 1),
-				   to, size);
-		goto out;
-	}
-	if (!resolved.rump && cwd_outside() && size > 0 &&
-	    is_directory_link((const char *)resolved.args[at])) {
-		buffer = scratch_buffer(&scratch, SCRATCH_BUFFERS - 1);
-		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
-		if (result > 0)
-			result = show_path(cwd_outside(), buffer, result - 1, to, size);
-		goto out;
-	}
-	if (!resolved.rump) {
-		memcpy(call->args, resolved.args, sizeof(call->args));
-		result = host_call(call);
-		goto out;
-	}
-	result = rump_call(call, resolved.args);
-out:
+	do {
+		result = call_resolve(call, &scratch, &resolved);
+		if (result)
+			break;
+		at = call->nr == SYS_readlinkat;
+		to = (char *)call->args[at + 1];
+		size = (int)call->args[at + 2];
+		if (!resolved.rump) {
+			buffer = cwd_outside() ? scratch_buffer(&scratch, SCRATCH_LINKS - 1) : NULL;
+			result = readlink_host(call, &resolved, at, buffer, to, size);
+			break;
+		}
+		if (resolved.is_link && size > 0) {
+			buffer = scratch_buffer(&scratch, SCRATCH_LINKS - 1);
+			result = show_link(call, &resolved, buffer, to, size);
+			break;
+		}
+		result = rump_call(call, resolved.args);
+	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
 	scratch_free(&scratch);
 	return result;
 }
@@ -202,20 +220,24 @@ long handle_chdir(struct call *call)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
-	long result = call_resolve(call, &scratch, &resolved);
+	bool is_second = false;
+	long result;
 
-	if (!result) {
-		if (resolved.rump) {
-			result = rump_call(call, resolved.args);
-			if (!result)
-				cwd_set(resolved.outside);
-		} else {
+	do {
+		result = call_resolve(call, &scratch, &resolved);
+		if (result)
+			break;
+		if (!resolved.rump) {
 			memcpy(call->args, resolved.args, sizeof(call->args));
 			result = host_call(call);
 			if (!result)
 				cwd_set(NULL);
+			break;
 		}
-	}
+		result = rump_call(call, resolved.args);
+		if (!result)
+			cwd_set(resolved.outside);
+	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
 	scratch_free(&scratch);
 	return result;
 }

@@ -169,3 +169,18 @@ int place_find_path(struct call *call, const char *path, struct scratch *scratch
 		error = own_as_text(call, scratch, 0, ret);
 	return error;
 }
+
+int place_as_text(struct call *call, const struct place *place, const char *path, char *work,
+		  char *to)
+{
+	bool is_cwd = place->dirfd == AT_FDCWD;
+	int error;
+
+	if (*path == '/')
+		return place->dirfd == AT_FDCWD ? route_join("", "", path, to) : -ENOENT;
+	error = directory_path(call, place->side, place->dirfd, work);
+	if (error)
+		return error;
+	return route_join(is_cwd && cwd_outside() ? cwd_outside() : outside_of(work), work, path,
+			  to);
+}

@@ -24,6 +24,7 @@ teardown() {
 @test "directories as arguments, O_PATH, O_TMPFILE" { reports paths relative; }
 @test "openat2" { reports paths resolve; }
 @test "names: long ones, dots, slashes, symlinks, realpath" { reports paths names; }
+@test "symlinks with absolute targets, in the rump kernel and on the host" { reports paths links; }
 @test "nftw, fts, glob, scandir, wordexp, temporary files" { reports paths walks; }
 @test "attributes, times, sizes, modes" { needs_root; reports paths attributes; }
 @test "/proc/self/fd, /dev/fd, /dev/stdin, /proc/self/cwd" { reports paths numbers; }

@@ -34,7 +34,7 @@ _mount_ext4() {
 
 # for teardown_file
 end_report() {
-	[ "$HOST_FOLDER" = "$BATS_FILE_TMPDIR" ] || umount "$HOST_FOLDER"
+	[ "${HOST_FOLDER:-$BATS_FILE_TMPDIR}" = "$BATS_FILE_TMPDIR" ] || umount "$HOST_FOLDER"
 }
 
 needs_root() {

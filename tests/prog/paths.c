@@ -319,6 +319,65 @@ static void names(void)
 	TELL(rmdir(in("d")));
 }
 
+/* ---- symlinks that are absolute ---- */
+
+static void links(void)
+{
+	char command[9000];
+	struct stat st;
+	int fd;
+
+	tree();
+	TELL(symlink(in("d"), in("l")));
+	TELL(symlink(in("l/e"), in("d/m")));
+	TELL(symlink(in("d/file"), in("f")));
+	TELL(symlink("/etc/passwd", in("out")));
+	TELL(symlink("/etc", in("etc")));
+	TELL(symlink("/bin/true", in("true")));
+	TELL(symlink(in("d/created"), in("new")));
+	TELL(symlink(in("a"), in("b")) | symlink(in("b"), in("a")));
+	TELL(access(in("l/file"), R_OK));
+	TELL(access(in("d/m/deep"), R_OK));
+	TELL(access(in("l/m/../file"), R_OK));
+	TELL(access(in("l/none"), R_OK));
+	TELL(access(in("b"), R_OK));
+	TELL(lstat(in("b"), &st));
+	TELL(stat(in("f"), &st));
+	TELL(S_ISREG(st.st_mode) && st.st_size == 5);
+	TELL(lstat(in("f"), &st));
+	TELL(S_ISLNK(st.st_mode));
+	TELL(stat(in("f/"), &st));
+	TELL(lstat(in("l/"), &st));
+	TELL(S_ISDIR(st.st_mode));
+	TELL(open(in("f"), O_RDONLY | O_NOFOLLOW));
+	TELL(open(in("new"), O_RDWR | O_CREAT | O_EXCL, 0600));
+	fd = TELL(open(in("new"), O_RDWR | O_CREAT, 0600));
+	TELL(access(in("d/created"), R_OK));
+	TEXT(fd_link(fd));
+	TELL(mkdir(in("l/made"), 0755));
+	TELL(rename(in("l/made"), in("d/m/moved")));
+	TELL(rmdir(in("l/e/moved")));
+	TELL(readlink(in("l/link"), buffer, sizeof(buffer)));
+	TELL(link(in("l/file"), in("d/m/hard")));
+	TELL(unlink(in("d/m/hard")));
+	TELL(unlink(in("f")));
+	TELL(access(in("d/file"), F_OK));
+	TELL(chdir(in("l/m")));
+	TEXT(cwd());
+	TELL(access("../file", F_OK));
+	TEXT(realpath(in("l/m/deep"), NULL));
+	TELL(access(in("out"), R_OK));
+	TELL(access(in("out"), X_OK));
+	TELL(access(in("etc/passwd"), R_OK));
+	TELL(access(in("etc/none"), R_OK));
+	TELL(chdir(in("etc")));
+	TEXT(cwd());
+	snprintf(command, sizeof(command), "%s -c 'exit 3'; exec %s", in("true"), in("true"));
+	TELL(system(command));
+	TELL(unlink(in("out")));
+	TELL(access("/etc/passwd", F_OK));
+}
+
 /* ---- libc's own walks ---- */
 
 static int tell_entry(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -635,9 +694,11 @@ static void handles(void)
 }
 
 static const struct report cases[] = {
-	{"directory", directory}, {"relative", relative}, {"resolve", resolve},
-	{"names", names},	  {"walks", walks},	  {"attributes", attributes},
-	{"numbers", numbers},	  {"handles", handles},	  {0},
+	{"directory", directory}, {"relative", relative},
+	{"resolve", resolve},	  {"names", names},
+	{"walks", walks},	  {"attributes", attributes},
+	{"numbers", numbers},	  {"handles", handles},
+	{"links", links},	  {0},
 };
 
 int main(int argc, char **argv)
