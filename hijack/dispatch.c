@@ -55,7 +55,6 @@
 #include <linux/openat2.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/single_threaded.h>
 #include <sys/mman.h>
 
 #include "boot.h"
@@ -67,13 +66,10 @@
 #include "mountinfo.h"
 #include "own.h"
 #include "placeholder.h"
+#include "plain.h"
 #include "remote.h"
 #include "signals.h"
 #include "trap.h"
-
-#define NUMBER(name) HANDLER_##name,
-enum { HIJACK_HANDLERS(NUMBER) };
-#undef NUMBER
 
 #define POINTER(name) handle_##name,
 static long (*const handlers[])(struct call *) = {HIJACK_HANDLERS(POINTER)};
@@ -568,17 +564,6 @@ static long inside_call(struct call *call)
 	return result;
 }
 
-/*
- * libc makes its cancellation points asynchronous around the instruction; ours do the
- * same around a call of the host.  In the kernel a thread is not cancelled: signals.c
- * defers libc's signal as any other.  __libc_single_threaded is too careful where the
- * trap tells us more: it counts the kernel's threads.
- */
-static inline bool may_be_cancelled(void)
-{
-	return hijack_has_trap ? hijack_has_threads : !__libc_single_threaded;
-}
-
 static long cancellable(struct call *call, const struct row *row)
 {
 	long result;
@@ -663,34 +648,16 @@ long hijack_dispatch(struct call *call)
 	return app_call(call, row);
 }
 
-/*
- * Most calls are on a descriptor of the host: they are on their way here, before
- * anything is put together.  Also right when nothing is hijacked, as the table is empty
- * then.
- */
-static inline bool is_plain(long nr, long fd)
-{
-	_Static_assert(HANDLER_address == HANDLER_fd + 1, "one comparison for both");
-	return (unsigned int)row_of(nr)->handler - HANDLER_fd <= 1 &&
-	       fdtable_get(fd) == FDTABLE_HOST && !self.inside && !config.log_unrouted;
-}
-
 long hijack_call(long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct call call;
+	struct call call = {.nr = nr, .args = {a, b, c, d, e, f}};
 
-	if (is_plain(nr, a))
-		return host6(nr, a, b, c, d, e, f);
-	call = (struct call){.nr = nr, .args = {a, b, c, d, e, f}};
 	return hijack_dispatch(&call);
 }
 
 long hijack_call_cancellable(long nr, long a, long b, long c, long d, long e, long f)
 {
-	struct call call;
+	struct call call = {.nr = nr, .args = {a, b, c, d, e, f}, .is_cancellable = true};
 
-	if (is_plain(nr, a) && !may_be_cancelled())
-		return host6(nr, a, b, c, d, e, f);
-	call = (struct call){.nr = nr, .args = {a, b, c, d, e, f}, .is_cancellable = true};
 	return hijack_dispatch(&call);
 }

@@ -26,6 +26,10 @@
 	X(name_to_handle) X(open_by_handle) X(name) X(sendto)
 /* clang-format on */
 
+#define NUMBER(name) HANDLER_##name,
+enum { HIJACK_HANDLERS(NUMBER) };
+#undef NUMBER
+
 #define DECLARE(name) long handle_##name(struct call *call);
 HIJACK_HANDLERS(DECLARE)
 #undef DECLARE

@@ -1,39 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* fdtable.c - what this process' file descriptors are; see fdtable.h */
 #include <errno.h>
-#include <stddef.h>
 #include <sys/mman.h>
 
 #include "fdtable.h"
 #include "sys.h"
 
-#define CHUNK 1024
-
-/* Entries hold value + 1 for rump descriptors, so that zeroes mean "host". */
-struct chunk {
-	int entry[CHUNK];
-	int companion[CHUNK]; /* likewise */
-};
-
+#define CHUNK FDTABLE_CHUNK
 #define ENTRY_PRIVATE (-1)
 
-struct fdtable {
-	/* one above the last chunk in use: bounds fdtable_next() */
-	unsigned int end;
-	struct chunk *chunks[FDTABLE_MAX / CHUNK];
-};
-
-static struct fdtable of_process;
-/* of a child in shared memory, else NULL */
-static __thread struct fdtable *entered;
+struct fdtable fdtable_of_process;
+__thread struct fdtable *fdtable_entered;
 
 static struct fdtable *table(void)
 {
-	return __builtin_expect(entered != NULL, 0) ? entered : &of_process;
+	return __builtin_expect(fdtable_entered != NULL, 0) ? fdtable_entered : &fdtable_of_process;
 }
 
 /* The chunk that fd lies in, or NULL. */
-static struct chunk *chunk_of(int fd)
+static struct fdtable_chunk *chunk_of(int fd)
 {
 	if ((unsigned int)fd >= FDTABLE_MAX)
 		return NULL;
@@ -47,7 +32,7 @@ static int value_of(int entry)
 
 int fdtable_get(int fd)
 {
-	struct chunk *chunk = chunk_of(fd);
+	struct fdtable_chunk *chunk = chunk_of(fd);
 
 	if (!chunk)
 		return FDTABLE_HOST;
@@ -57,7 +42,7 @@ int fdtable_get(int fd)
 int fdtable_reserve(int fd)
 {
 	struct fdtable *t = table();
-	struct chunk *chunk, *none = NULL;
+	struct fdtable_chunk *chunk, *none = NULL;
 	unsigned int index, end;
 	long address;
 
@@ -70,7 +55,7 @@ int fdtable_reserve(int fd)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(address))
 		return -EMFILE;
-	chunk = (struct chunk *)address;
+	chunk = (struct fdtable_chunk *)address;
 	if (!__atomic_compare_exchange_n(&t->chunks[index], &none, chunk, 0, __ATOMIC_ACQ_REL,
 					 __ATOMIC_ACQUIRE))
 		host(SYS_munmap, chunk, sizeof(*chunk));
@@ -83,7 +68,7 @@ int fdtable_reserve(int fd)
 
 int fdtable_set(int fd, int value)
 {
-	struct chunk *chunk = chunk_of(fd);
+	struct fdtable_chunk *chunk = chunk_of(fd);
 	int entry = value == FDTABLE_PRIVATE ? ENTRY_PRIVATE : value + 1;
 
 	if (!chunk)
@@ -93,7 +78,7 @@ int fdtable_set(int fd, int value)
 
 static int *companion_of(int fd)
 {
-	struct chunk *chunk = chunk_of(fd);
+	struct fdtable_chunk *chunk = chunk_of(fd);
 
 	return chunk ? &chunk->companion[fd % CHUNK] : NULL;
 }
@@ -120,7 +105,7 @@ int fdtable_next(int fd)
 	if (fd < 0)
 		return -1;
 	for (unsigned int i = fd / CHUNK; i < end; i++) {
-		struct chunk *chunk = __atomic_load_n(&t->chunks[i], __ATOMIC_ACQUIRE);
+		struct fdtable_chunk *chunk = __atomic_load_n(&t->chunks[i], __ATOMIC_ACQUIRE);
 
 		for (int k = i == (unsigned int)fd / CHUNK ? fd % CHUNK : 0; chunk && k < CHUNK;
 		     k++)
@@ -133,8 +118,8 @@ int fdtable_next(int fd)
 
 static void *map(unsigned long size)
 {
-	long address = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	long address =
+		host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return is_error(address) ? NULL : (void *)address;
 }
@@ -145,7 +130,7 @@ struct fdtable *fdtable_copy(void)
 	unsigned int end = __atomic_load_n(&from->end, __ATOMIC_ACQUIRE);
 
 	for (unsigned int i = 0; copy && i < end; i++) {
-		struct chunk *chunk = __atomic_load_n(&from->chunks[i], __ATOMIC_ACQUIRE);
+		struct fdtable_chunk *chunk = __atomic_load_n(&from->chunks[i], __ATOMIC_ACQUIRE);
 
 		if (!chunk)
 			continue;
@@ -162,22 +147,22 @@ struct fdtable *fdtable_copy(void)
 
 void fdtable_enter(struct fdtable *t)
 {
-	entered = t;
+	fdtable_entered = t;
 }
 
 void fdtable_free(struct fdtable *t)
 {
 	for (unsigned int i = 0; t && i < t->end; i++)
 		if (t->chunks[i])
-			host(SYS_munmap, t->chunks[i], sizeof(struct chunk));
+			host(SYS_munmap, t->chunks[i], sizeof(struct fdtable_chunk));
 	if (t)
 		host(SYS_munmap, t, sizeof(*t));
 }
 
 void fdtable_adopt(void)
 {
-	if (!entered)
+	if (!fdtable_entered)
 		return;
-	memcpy(&of_process, entered, sizeof(of_process));
-	entered = NULL;
+	memcpy(&fdtable_of_process, fdtable_entered, sizeof(fdtable_of_process));
+	fdtable_entered = NULL;
 }

@@ -15,12 +15,47 @@
 #ifndef HIJACK_FDTABLE_H
 #define HIJACK_FDTABLE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define FDTABLE_MAX (1 << 24) /* larger numbers cannot be placeholders */
+#define FDTABLE_CHUNK 1024
 
 #define FDTABLE_HOST (-1)
 #define FDTABLE_PRIVATE (-2)
 /* a rump descriptor that no kernel has: that of a connection that was lost */
 #define FDTABLE_LOST 0x7ffffff0
+
+/* Entries hold value + 1 for rump descriptors, so that zeroes mean "host". */
+struct fdtable_chunk {
+	int entry[FDTABLE_CHUNK];
+	int companion[FDTABLE_CHUNK]; /* likewise */
+};
+
+struct fdtable {
+	/* one above the last chunk in use: bounds fdtable_next() */
+	unsigned int end;
+	struct fdtable_chunk *chunks[FDTABLE_MAX / FDTABLE_CHUNK];
+};
+
+extern struct fdtable fdtable_of_process __attribute__((visibility("hidden")));
+/* of a child in shared memory, else NULL */
+extern __thread struct fdtable *fdtable_entered
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+/* Whether fd is the host's and no more: what nearly all calls ask, so without a call. */
+static inline bool fdtable_is_host(int fd)
+{
+	const struct fdtable *table = __builtin_expect(fdtable_entered != NULL, 0)
+					      ? fdtable_entered
+					      : &fdtable_of_process;
+	const struct fdtable_chunk *chunk;
+
+	if ((unsigned int)fd >= FDTABLE_MAX)
+		return true;
+	chunk = __atomic_load_n(&table->chunks[fd / FDTABLE_CHUNK], __ATOMIC_ACQUIRE);
+	return !chunk || !__atomic_load_n(&chunk->entry[fd % FDTABLE_CHUNK], __ATOMIC_ACQUIRE);
+}
 
 /* The rump descriptor behind fd, FDTABLE_HOST or FDTABLE_PRIVATE. Any fd may be asked for. */
 int fdtable_get(int fd);
@@ -50,7 +85,6 @@ int fdtable_next(int fd);
  * the copy while it is entered; NULL leaves it.  adopt: in a fork of such a child the
  * thread's copy becomes the process' table.  copy: NULL without memory.
  */
-struct fdtable;
 struct fdtable *fdtable_copy(void);
 void fdtable_enter(struct fdtable *table);
 void fdtable_free(struct fdtable *table);

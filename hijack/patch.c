@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "hijack.h"
+#include "plain.h"
 #include "trap.h"
 
 #define SLOT 32
@@ -58,6 +59,18 @@ static bool needs_dispatch(unsigned long nr)
 	return hijack_is_handled(nr);
 }
 
+/* trap_enter_plain knows them */
+_Static_assert(offsetof(struct self, inside) == 4, "");
+_Static_assert(offsetof(struct fdtable, chunks) == 8 && FDTABLE_MAX == 1 << 24, "");
+_Static_assert(offsetof(struct fdtable_chunk, entry) == 0 && FDTABLE_CHUNK == 1024, "");
+
+/* Where a stub enters. */
+static const void *entry_of(unsigned long nr)
+{
+	return (const void *)(has_fd_row((long)nr) && !config.log_unrouted ? trap_enter_plain
+									   : trap_enter_stub);
+}
+
 static unsigned char *put_jump(unsigned char *at, const void *target, const unsigned char *where)
 {
 	int distance = (long)target - (long)(where + 5);
@@ -91,7 +104,7 @@ static unsigned char *make_stub(const unsigned char *mov, unsigned int nr)
 		distance = (long)(mov + 7) - (long)(p + 4);
 		memcpy(p, &distance, 4);
 		p += 4;
-		put_jump(p, (const void *)trap_enter_stub, p);
+		put_jump(p, entry_of(nr), p);
 	} else {
 		*p++ = 0x0f; /* syscall */
 		*p++ = 0x05;

@@ -113,6 +113,54 @@ restore_all:
 	mov	120(%rsp), %rsp
 	jmp	*%rcx
 
+/*
+ * From a stub whose number is decided by its descriptor, as plain.h does it: on one of
+ * the host the call is made at once.  patch.c checks the offsets.
+ */
+FUNCTION(trap_enter_plain):
+	.cfi_startproc
+	.cfi_def_cfa_offset 0
+	.cfi_register 16, 2			/* ip is in rcx */
+	lea	-128(%rsp), %rsp		/* the red zone */
+	.cfi_def_cfa_offset 128
+	push	%rcx
+	.cfi_def_cfa_offset 136
+	.cfi_offset 16, -136
+	mov	fdtable_entered@gottpoff(%rip), %rcx
+	cmpq	$0, %fs:(%rcx)
+	jne	2f
+	mov	self@gottpoff(%rip), %rcx
+	cmpl	$0, %fs:4(%rcx)			/* inside */
+	jne	2f
+	cmp	$0xffffff, %edi
+	ja	1f
+	mov	%edi, %r11d
+	shr	$10, %r11d
+	lea	fdtable_of_process(%rip), %rcx
+	mov	8(%rcx,%r11,8), %rcx
+	test	%rcx, %rcx
+	jz	1f
+	mov	%edi, %r11d
+	and	$1023, %r11d
+	cmpl	$0, (%rcx,%r11,4)
+	jne	2f
+1:	syscall
+	pop	%rcx
+	.cfi_remember_state
+	.cfi_def_cfa_offset 128
+	.cfi_register 16, 2
+	lea	128(%rsp), %rsp
+	.cfi_def_cfa_offset 0
+	jmp	*%rcx
+	.cfi_restore_state
+2:	pop	%rcx
+	.cfi_def_cfa_offset 128
+	.cfi_register 16, 2
+	lea	128(%rsp), %rsp
+	.cfi_def_cfa_offset 0
+	jmp	trap_enter_stub
+	.cfi_endproc
+
 /* From a stub: rax = number, rcx = where to go on; all but r11 is live. */
 FUNCTION(trap_enter_stub):
 	.cfi_startproc

@@ -58,6 +58,8 @@ extern const char trap_stubs[] __attribute__((visibility("hidden")));
 void trap_restorer(void) __attribute__((visibility("hidden")));
 void trap_fast_return(void) __attribute__((visibility("hidden")));
 void trap_enter_stub(void) __attribute__((visibility("hidden")));
+/* the same for numbers with has_fd_row(), without log=unrouted */
+void trap_enter_plain(void) __attribute__((visibility("hidden")));
 void trap_sigreturn(unsigned long sp) __attribute__((visibility("hidden"), noreturn));
 /* clone by number with six arguments; the child starts with a struct trap_start at its sp */
 long trap_clone(const long args[6], long nr) __attribute__((visibility("hidden")));

@@ -311,6 +311,44 @@ static void *open_for_ever(void *argument)
 	return NULL;
 }
 
+/* By an instruction in libc, which is patched when it has been trapped often enough. */
+static void write_often(FILE *file, int count)
+{
+	setvbuf(file, NULL, _IONBF, 0);
+	for (int i = 0; i < count; i++)
+		fputc('x', file);
+}
+
+static void *write_for_ever(void *argument)
+{
+	pthread_cleanup_push(clean, NULL);
+	write_often(argument, 1 << 20);
+	pthread_cleanup_pop(0);
+	return NULL;
+}
+
+static void cancelled_write(void)
+{
+	FILE *file = fopen("/dev/null", "w");
+	pthread_t thread;
+	void *result;
+	int ends[2];
+
+	write_often(file, 64);
+	fclose(file);
+	if (pipe(ends))
+		return;
+	file = fdopen(ends[1], "w");
+	cleaned = 0;
+	pthread_create(&thread, NULL, write_for_ever, file);
+	usleep(50000);
+	pthread_cancel(thread);
+	pthread_join(thread, &result);
+	holds("cancellation of a write that was patched", result == PTHREAD_CANCELED && cleaned);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void *nothing(void *argument)
 {
 	getppid();
@@ -340,6 +378,7 @@ static void threads(void)
 	char fifo[64];
 	int same = 1;
 
+	cancelled_write();
 	fesetround(FE_UPWARD);
 	pthread_create(&thread, NULL, rounding, NULL);
 	pthread_join(thread, &result);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * plain.h - calls on a descriptor of the host.
+ *
+ * They are nearly all that programs make, so they are on their way before anything is
+ * put together or called.  Also right when nothing is hijacked, as the table is empty then.
+ */
+#ifndef HIJACK_PLAIN_H
+#define HIJACK_PLAIN_H
+
+#include <sys/single_threaded.h>
+
+#include "dispatch.h"
+#include "fdtable.h"
+
+/*
+ * Whether the first argument of such a number decides all; a constant for a constant.
+ * What makes a descriptor has more to do, see new_fd_call().
+ */
+static inline __attribute__((always_inline)) bool has_fd_row(long nr)
+{
+	switch (nr) {
+#define SYSCALL(name, handler, result, ...)               \
+	case SYS_##name:                                  \
+		return RESULT_##result != RESULT_NEWFD && \
+		       (HANDLER_##handler == HANDLER_fd || HANDLER_##handler == HANDLER_address);
+#include "syscalls.def"
+#undef SYSCALL
+	}
+	return false;
+}
+
+static inline bool is_plain_fd(long fd)
+{
+	return fdtable_is_host((int)fd) && !self.inside && !config.log_unrouted;
+}
+
+/*
+ * libc makes its cancellation points asynchronous around the instruction; ours do the
+ * same around a call of the host.  In the kernel a thread is not cancelled: signals.c
+ * defers libc's signal as any other.  __libc_single_threaded is too careful where the
+ * trap tells us more: it counts the kernel's threads.
+ */
+static inline bool may_be_cancelled(void)
+{
+	return hijack_has_trap ? hijack_has_threads : !__libc_single_threaded;
+}
+
+#endif
