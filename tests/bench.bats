@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # bench/run runs and prints what it promises.  What the figures are is no test.
 # timeout: 600
+# alone
 
 load lib
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The kernel build: what a wrong source gets, and that nothing is made twice.
 # timeout: 400
+# alone
 
 setup() {
 	driver=$RUMP_TOP/rumpkernel/build/kernel.py

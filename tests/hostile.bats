@@ -3,6 +3,7 @@
 # A server whose clients are hostile (tests/prog/hostile.c): a good client beside them goes on,
 # and when they are gone the server has what it had.
 # timeout: 300
+# alone
 
 load lib
 

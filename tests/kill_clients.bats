@@ -4,6 +4,7 @@
 # has the memory, descriptors, threads and processes afterwards that it had before.
 # RUMP_STRESS_SECONDS: how long clients are killed, 60 if it is not set.
 # timeout: 900
+# alone
 
 load lib
 

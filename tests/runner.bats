@@ -56,3 +56,23 @@ tally() {
 	run env -u CI -u RUMP_BUILD PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run" nothing-like-this
 	[ "$status" -eq 1 ]
 }
+
+@test "files run at once, but for those that want to be alone" {
+	local top=$BATS_TEST_TMPDIR/top name
+	mkdir -p "$top/tests" "$BATS_TEST_TMPDIR/bin"
+	cp "$RUMP_TOP/tests/run" "$top/tests/run"
+	# each of the two waits for the other; the third one waits for nobody
+	for name in a b; do
+		printf '@test "%s" { touch "%s"; until [ -e "%s" ]; do sleep 0.05; done; }\n' \
+			$name "$top/$name" "$top/$([ $name = a ] && echo b || echo a)" >"$top/tests/$name.bats"
+	done
+	printf '# alone\n@test "last" { [ -e "%s" ] && [ -e "%s" ]; }\n' "$top/a" "$top/b" >"$top/tests/0.bats"
+	printf '#!/bin/sh\necho "[]"\n' >"$BATS_TEST_TMPDIR/bin/meson"
+	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/ninja"
+	chmod +x "$BATS_TEST_TMPDIR"/bin/*
+	run timeout -k 5 60 env -u CI -u RUMP_BUILD RUMP_JOBS=2 PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "3 passed, 0 failed, 0 skipped" ]
+	[[ ${lines[-2]} == *tests/0.bats* ]]
+}
