@@ -299,3 +299,17 @@ _without_rates() {
 		echo $?
 	END
 }
+
+@test "setpriv: users, groups and capabilities given up stay given up in the next program" {
+	differ <<-'END'
+		echo text >f; echo secret >s; chmod 600 s; chmod 777 .
+		user='setpriv --reuid=1000 --regid=1000 --clear-groups'
+		$user sh -c 'touch mine; mkdir mine.d; chmod 600 f; rm f; cat s; id -u'
+		$user --ambient-caps -all sh -c 'cat s; chown 0 mine; echo x >mine'
+		setpriv --reuid=1000 --init-groups sh -c 'cat s; touch g'
+		chown 5 s; without='--bounding-set -dac_override,-dac_read_search'
+		setpriv $without --inh-caps -dac_override sh -c 'cat s'
+		setpriv --reuid=1000 --inh-caps +dac_override --ambient-caps +dac_override cat s
+		stat -c '%n %u:%g' *
+	END
+}

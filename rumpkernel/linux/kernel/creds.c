@@ -6,12 +6,16 @@
  * process has its own for those that are still to come: what one of its lwps changed to
  * last.  The keeper follows at once, for kill(2) and ps look at the main task.
  */
+#include <linux/binfmts.h>
 #include <linux/cred.h>
 #include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/init_task.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
+#include <linux/security.h>
 #include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <asm/rump.h>
@@ -118,4 +122,37 @@ fail:
 	if (cred)
 		abort_creds(cred);
 	return ERR_PTR(-ENOMEM);
+}
+
+/* ---- a new program ---- */
+
+/* It stands for the program's file, which is the host's: no capabilities of its own. */
+static struct file *plain_file;
+
+static int __init open_plain_file(void)
+{
+	plain_file = filp_open("/", O_RDONLY | O_DIRECTORY, 0);
+	return PTR_ERR_OR_ZERO(plain_file);
+}
+late_initcall(open_plain_file);
+
+/*
+ * What execve(2) makes of the caller's: who is not root keeps no capabilities but the ambient
+ * ones, whatever PR_SET_KEEPCAPS saved; root has all of its bounding set.
+ */
+int rump_creds_exec(void)
+{
+	struct linux_binprm bprm = { .cred = prepare_exec_creds(), .filename = current->comm };
+	int err;
+
+	if (!bprm.cred)
+		return -ENOMEM;
+	err = security_bprm_creds_from_file(&bprm, plain_file);
+	if (err) {
+		abort_creds(bprm.cred);
+		return err;
+	}
+	commit_creds(bprm.cred);
+	rump_creds_changed();
+	return 0;
 }

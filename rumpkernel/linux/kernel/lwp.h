@@ -36,4 +36,5 @@ void rump_creds_take(struct rump_process *process);
 const struct cred *rump_creds_root(void);
 struct cred *rump_creds_of(const struct rumpuser_client *client);
 bool rump_creds_differ(const struct rump_process *process);
+int rump_creds_exec(void);
 #endif

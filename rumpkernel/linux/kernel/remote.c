@@ -231,6 +231,7 @@ static long process_exec(void *arg)
 	const struct exec *exec = arg;
 	struct task_struct *t;
 	unsigned int fd;
+	int err;
 
 	if (!rump_is_client(current->thread.process))
 		return -EPERM;
@@ -238,6 +239,7 @@ static long process_exec(void *arg)
 		if (!is_kept(exec, fd))
 			close_fd(fd);
 	exit_itimers(current);
+	err = rump_creds_exec();
 	/* nobody has seen the new program's memory as another user */
 	if (uid_eq(current_euid(), current_uid()) && gid_eq(current_egid(), current_gid()))
 		set_dumpable(current->mm, SUID_DUMP_USER);
@@ -245,7 +247,7 @@ static long process_exec(void *arg)
 	for_each_thread(current, t)
 		set_task_comm(t, exec->name);
 	rcu_read_unlock();
-	return 0;
+	return err;
 }
 
 int rump_process_exec(const char *name, const unsigned int *keep, unsigned int count)
