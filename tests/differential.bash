@@ -26,6 +26,8 @@
 #	$prepare			a script that bash runs before, by the host, in $HOST
 #	$filter				a command that both outputs go through
 #
+# DIFFERENTIAL_KEEP: a folder that gets what the host's runs say, to see what a script does.
+#
 # The folder does not exist on the host when the preload runs: a call that slips through
 # finds nothing there.
 
@@ -130,6 +132,14 @@ differ() {
 	_run_wrapper "$folder" "$script" "$@" | _steady_lines >"$T/want"
 	chmod -R u+rwx "$PLACE" 2>/dev/null || :
 	rm -rf "$PLACE"
+	if [ -n "${DIFFERENTIAL_KEEP:-}" ]; then
+		cp "$T/want" "$DIFFERENTIAL_KEEP/$(basename "$BATS_TEST_FILENAME").$folder"
+	fi
+	if grep -a '^the wrapper ended' "$T/want"; then
+		echo "on the host:"
+		tail -n 20 "$T/want"
+		return 1
+	fi
 
 	for kernel in ${kernels:-$KERNELS}; do
 		words=path=$PLACE,kernel=$kernel
@@ -142,7 +152,7 @@ differ() {
 		DIFFERENTIAL_UNDER+=("$words${DIFFERENTIAL_WORDS:+,$DIFFERENTIAL_WORDS}")
 		RUMP_TEST_KERNEL='' _run_wrapper "$folder" "$script" "$@" | _steady_lines >"$T/got"
 		unset RUMP_SERVER
-		if ! diff "$T/want" "$T/got" >"$T/diff"; then
+		if ! diff -a "$T/want" "$T/got" >"$T/diff"; then
 			echo "host, then kernel=$kernel:"
 			head -n 60 "$T/diff"
 			failed+=("$kernel")
