@@ -70,6 +70,7 @@
 #include "remote.h"
 #include "signals.h"
 #include "trap.h"
+#include "watch.h"
 
 #define POINTER(name) handle_##name,
 static long (*const handlers[])(struct call *) = {HIJACK_HANDLERS(POINTER)};
@@ -403,6 +404,8 @@ long handle_fd(struct call *call)
 		return host_call(call);
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
+	if (rump_fd < 0)
+		return watch_call(call, rump_fd);
 	memcpy(args, call->args, sizeof(args));
 	args[0] = rump_fd;
 	return finish(call, rump_call(call, args));

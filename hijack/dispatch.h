@@ -23,7 +23,8 @@
 	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
 	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
 	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)		\
-	X(name_to_handle) X(open_by_handle) X(name) X(sendto)
+	X(name_to_handle) X(open_by_handle) X(name) X(sendto)	\
+	X(watch) X(unwatch)
 /* clang-format on */
 
 #define NUMBER(name) HANDLER_##name,

@@ -10,6 +10,7 @@
  *	c	control socket of the rump process		l	lifeline, root pid
  *	t	name and secret of the family			m	placeholder:descriptor
  *	p	epoll descriptor:its companion			w	cwd_outside, length first
+ *	i, j	likewise FDTABLE_MIXED, FDTABLE_MIXED_RUMP
  *	d	boot_directory					s	RUMP_SERVER of the socket
  *	u	nothing of the rump process has been used, and all of it is kept
  *
@@ -104,6 +105,17 @@ static bool is_untouched(void)
 	return true;
 }
 
+static char *put_companions(char *to, const char *key, int value)
+{
+	bool is_first = true;
+
+	to = put_text(to, key);
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
+		if (fdtable_companion(fd) >= 0 && fdtable_get(fd) == value && is_kept(fd))
+			to = put_pair(to, &is_first, fd, fdtable_companion(fd));
+	return to;
+}
+
 static void put_variable(char *to, int control)
 {
 	bool is_first = true;
@@ -122,11 +134,9 @@ static void put_variable(char *to, int control)
 		for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
 			if (fdtable_get(fd) >= 0 && fdtable_get(fd) != FDTABLE_LOST && is_kept(fd))
 				to = put_pair(to, &is_first, fd, fdtable_get(fd));
-		to = put_text(to, ";p=");
-		is_first = true;
-		for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
-			if (fdtable_companion(fd) >= 0 && is_kept(fd))
-				to = put_pair(to, &is_first, fd, fdtable_companion(fd));
+		to = put_companions(to, ";p=", FDTABLE_HOST);
+		to = put_companions(to, ";i=", FDTABLE_MIXED);
+		to = put_companions(to, ";j=", FDTABLE_MIXED_RUMP);
 		if (cwd_outside())
 			to = put_string(to, ";w=", cwd_outside());
 		if (is_untouched())
@@ -333,7 +343,7 @@ long handle_execve(struct call *call)
 
 struct left {
 	int control, lifeline, root_pid;
-	const char *fds, *companions; /* lists of pairs */
+	const char *fds, *companions, *mixed, *mixed_rump; /* lists of pairs */
 	const char *token, *outside, *directory, *server;
 	long outside_length, directory_length, server_length;
 	bool is_untouched;
@@ -384,6 +394,12 @@ static bool parse(const char *at, struct left *ret)
 			break;
 		case 'p':
 			ret->companions = at;
+			break;
+		case 'i':
+			ret->mixed = at;
+			break;
+		case 'j':
+			ret->mixed_rump = at;
 			break;
 		case 'w':
 			if (!take_string(&at, &ret->outside, &ret->outside_length))
@@ -440,6 +456,18 @@ static bool next_pair(const char **at, int *a, int *b)
 	return *b >= 0;
 }
 
+static void take_companions(const char *at, int value)
+{
+	int fd, companion;
+
+	while (at && next_pair(&at, &fd, &companion)) {
+		if (!is_kept(fd) || fdtable_reserve(fd))
+			continue;
+		fdtable_set_companion(fd, companion);
+		fdtable_set(fd, value);
+	}
+}
+
 static void take_fds(const struct left *left)
 {
 	const char *at = left->fds;
@@ -448,10 +476,9 @@ static void take_fds(const struct left *left)
 	while (at && next_pair(&at, &fd, &rump_fd))
 		if (placeholder_is(fd) && !fdtable_reserve(fd))
 			fdtable_set(fd, rump_fd);
-	at = left->companions;
-	while (at && next_pair(&at, &fd, &rump_fd))
-		if (is_kept(fd) && !fdtable_reserve(fd))
-			fdtable_set_companion(fd, rump_fd);
+	take_companions(left->companions, FDTABLE_HOST);
+	take_companions(left->mixed, FDTABLE_MIXED);
+	take_companions(left->mixed_rump, FDTABLE_MIXED_RUMP);
 }
 
 /* ---- telling the server ---- */

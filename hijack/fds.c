@@ -13,6 +13,7 @@
 #include "dispatch.h"
 #include "fdtable.h"
 #include "placeholder.h"
+#include "watch.h"
 
 /* A second descriptor for rump_fd; the same dead one without a connection. */
 static int rump_dup(struct call *call, int rump_fd)
@@ -22,13 +23,14 @@ static int rump_dup(struct call *call, int rump_fd)
 	return fd == -ENOTCONN ? rump_fd : fd;
 }
 
-/* An epoll descriptor of the host goes: so does its other half. */
+/* A descriptor of the host with another half goes: so does that. */
 static void drop_companion(struct call *call, int fd)
 {
 	int companion;
 
 	if (fdtable_companion(fd) < 0)
 		return;
+	fdtable_set(fd, FDTABLE_HOST);
 	companion = fdtable_set_companion(fd, -1);
 	if (companion >= 0)
 		rump(call, SYS_close, companion);
@@ -42,8 +44,10 @@ static void copy_companion(struct call *call, int from, int to)
 	if (companion < 0 || fdtable_reserve(to))
 		return;
 	companion = rump_dup(call, companion);
-	if (companion >= 0)
-		fdtable_set_companion(to, companion);
+	if (companion < 0)
+		return;
+	fdtable_set_companion(to, companion);
+	fdtable_set(to, fdtable_get(from));
 }
 
 long handle_close(struct call *call)
@@ -51,7 +55,7 @@ long handle_close(struct call *call)
 	int fd = call->args[0], rump_fd = fdtable_get(fd);
 	long result;
 
-	if (rump_fd == FDTABLE_HOST) {
+	if (fdtable_on_host(rump_fd)) {
 		drop_companion(call, fd);
 		return host_call(call);
 	}
@@ -91,7 +95,7 @@ long handle_close_range(struct call *call)
 			value = fdtable_set(fd, FDTABLE_HOST);
 			if (value >= 0)
 				rump(call, SYS_close, value);
-		} else if (value == FDTABLE_HOST && !(flags & CLOSE_RANGE_CLOEXEC)) {
+		} else if (fdtable_on_host(value) && !(flags & CLOSE_RANGE_CLOEXEC)) {
 			drop_companion(call, fd);
 		} else if (value == FDTABLE_PRIVATE) {
 			if ((unsigned int)fd > first) {
@@ -133,7 +137,7 @@ long handle_dup(struct call *call)
 
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
-	if (rump_fd == FDTABLE_HOST) {
+	if (fdtable_on_host(rump_fd)) {
 		long result = host_call(call);
 
 		if (!is_error(result))
@@ -158,7 +162,7 @@ long handle_dup2(struct call *call)
 	if (from == to)
 		return host_call(call);
 	drop_companion(call, to);
-	if (rump_fd == FDTABLE_HOST && old == FDTABLE_HOST) {
+	if (rump_fd < 0 && old < 0) {
 		result = host_call(call);
 		if (!is_error(result))
 			copy_companion(call, from, to);
@@ -194,7 +198,7 @@ long handle_fcntl(struct call *call)
 	int fd = call->args[0], rump_fd = fdtable_get(fd);
 	long args[6];
 
-	if (rump_fd == FDTABLE_HOST) {
+	if (fdtable_on_host(rump_fd)) {
 		long result = host_call(call);
 
 		if (((int)call->args[1] == F_DUPFD || (int)call->args[1] == F_DUPFD_CLOEXEC) &&
@@ -224,6 +228,7 @@ long handle_ioctl(struct call *call)
 	unsigned int request = call->args[1];
 	struct file_clone_range range;
 	long args[6];
+	int there;
 
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
@@ -252,7 +257,12 @@ long handle_ioctl(struct call *call)
 		}
 		break;
 	}
-	if (rump_fd == FDTABLE_HOST)
+	if (request == FIONREAD && rump_fd < FDTABLE_PRIVATE) {
+		long result = watch_pending(call, &there);
+
+		return result ? result : user_copy((void *)args[2], &there, sizeof(there));
+	}
+	if (rump_fd < 0)
 		return host_call(call);
 	args[0] = rump_fd;
 	return rump_call(call, args);

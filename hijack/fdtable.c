@@ -7,7 +7,6 @@
 #include "sys.h"
 
 #define CHUNK FDTABLE_CHUNK
-#define ENTRY_PRIVATE (-1)
 
 struct fdtable fdtable_of_process;
 __thread struct fdtable *fdtable_entered;
@@ -25,18 +24,13 @@ static struct fdtable_chunk *chunk_of(int fd)
 	return __atomic_load_n(&table()->chunks[fd / CHUNK], __ATOMIC_ACQUIRE);
 }
 
-static int value_of(int entry)
-{
-	return entry == ENTRY_PRIVATE ? FDTABLE_PRIVATE : entry - 1;
-}
-
 int fdtable_get(int fd)
 {
 	struct fdtable_chunk *chunk = chunk_of(fd);
 
 	if (!chunk)
 		return FDTABLE_HOST;
-	return value_of(__atomic_load_n(&chunk->entry[fd % CHUNK], __ATOMIC_ACQUIRE));
+	return __atomic_load_n(&chunk->entry[fd % CHUNK], __ATOMIC_ACQUIRE) - 1;
 }
 
 int fdtable_reserve(int fd)
@@ -69,11 +63,10 @@ int fdtable_reserve(int fd)
 int fdtable_set(int fd, int value)
 {
 	struct fdtable_chunk *chunk = chunk_of(fd);
-	int entry = value == FDTABLE_PRIVATE ? ENTRY_PRIVATE : value + 1;
 
 	if (!chunk)
 		return FDTABLE_HOST;
-	return value_of(__atomic_exchange_n(&chunk->entry[fd % CHUNK], entry, __ATOMIC_ACQ_REL));
+	return __atomic_exchange_n(&chunk->entry[fd % CHUNK], value + 1, __ATOMIC_ACQ_REL) - 1;
 }
 
 static int *companion_of(int fd)

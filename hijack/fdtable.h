@@ -23,10 +23,16 @@
 
 #define FDTABLE_HOST (-1)
 #define FDTABLE_PRIVATE (-2)
+/*
+ * The host's, with a companion that reads have to look at, too; in the second case the
+ * companion was there before anything on the host.  watch.c
+ */
+#define FDTABLE_MIXED (-3)
+#define FDTABLE_MIXED_RUMP (-4)
 /* a rump descriptor that no kernel has: that of a connection that was lost */
 #define FDTABLE_LOST 0x7ffffff0
 
-/* Entries hold value + 1 for rump descriptors, so that zeroes mean "host". */
+/* Entries hold value + 1, so that zeroes mean "host". */
 struct fdtable_chunk {
 	int entry[FDTABLE_CHUNK];
 	int companion[FDTABLE_CHUNK]; /* likewise */
@@ -57,8 +63,14 @@ static inline bool fdtable_is_host(int fd)
 	return !chunk || !__atomic_load_n(&chunk->entry[fd % FDTABLE_CHUNK], __ATOMIC_ACQUIRE);
 }
 
-/* The rump descriptor behind fd, FDTABLE_HOST or FDTABLE_PRIVATE. Any fd may be asked for. */
+/* The rump descriptor behind fd, or one of the negative values. Any fd may be asked for. */
 int fdtable_get(int fd);
+
+/* Whether a value is that of a descriptor of the host that is the application's. */
+static inline bool fdtable_on_host(int value)
+{
+	return value < 0 && value != FDTABLE_PRIVATE;
+}
 
 /*
  * Makes sure that fdtable_set(fd) cannot fail. -EMFILE: fd is beyond FDTABLE_MAX
@@ -70,8 +82,8 @@ int fdtable_reserve(int fd);
 int fdtable_set(int fd, int value);
 
 /*
- * The companion of a descriptor: the rump epoll descriptor that belongs to a host
- * epoll descriptor, or -1.  Set like a value: before anybody can use it, and taken
+ * The companion of a descriptor: the rump epoll, inotify or fanotify descriptor that
+ * belongs to one of the host, or -1.  Set like a value: before anybody can use it, and taken
  * out (-1) before the host frees the number.
  */
 int fdtable_companion(int fd);

@@ -66,14 +66,14 @@ static void sort(const struct pollfd *fds, unsigned int count, struct sorted *re
 	ret->host_count = ret->rump_count = 0;
 	for (unsigned int i = 0; i < count; i++) {
 		int fd = fds[i].fd, value = fd < 0 ? FDTABLE_HOST : fdtable_get(fd);
-		int companion = value == FDTABLE_HOST && fd >= 0 ? fdtable_companion(fd) : -1;
+		int companion = fdtable_on_host(value) && fd >= 0 ? fdtable_companion(fd) : -1;
 
 		if (fd < 0)
 			continue;
 		if (value >= 0 || companion >= 0)
 			ret->rump[ret->rump_count++] =
 				(struct pollfd){value >= 0 ? value : companion, fds[i].events, 0};
-		if (value == FDTABLE_HOST)
+		if (fdtable_on_host(value))
 			ret->host[ret->host_count++] = (struct pollfd){fd, fds[i].events, 0};
 		if (value == FDTABLE_PRIVATE)
 			ret->host[ret->host_count++] =
@@ -89,7 +89,7 @@ static long merge(struct pollfd *fds, unsigned int count, const struct sorted *s
 
 	for (unsigned int i = 0; i < count; i++) {
 		int fd = fds[i].fd, value = fd < 0 ? FDTABLE_HOST : fdtable_get(fd);
-		int companion = value == FDTABLE_HOST && fd >= 0 ? fdtable_companion(fd) : -1;
+		int companion = fdtable_on_host(value) && fd >= 0 ? fdtable_companion(fd) : -1;
 
 		fds[i].revents = 0;
 		if (fd < 0)

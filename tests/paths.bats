@@ -9,7 +9,7 @@ load report
 setup_file() {
 	load lib
 	load report
-	build_report paths sockpaths
+	build_report paths sockpaths watches
 }
 
 teardown_file() {
@@ -33,3 +33,8 @@ teardown() {
 @test "AF_UNIX: streams" { reports sockpaths stream; }
 @test "AF_UNIX: datagrams" { reports sockpaths datagram; }
 @test "AF_UNIX: between processes, with descriptors" { reports sockpaths processes; }
+
+@test "inotify" { reports watches one_side; }
+@test "inotify on both sides, the host's watch first" { reports watches host_first; }
+@test "inotify on both sides, the rump kernel's watch first" { reports watches rump_first; }
+@test "fanotify" { needs_root; reports watches files; }
