@@ -13,6 +13,8 @@
  *	i, j	likewise FDTABLE_MIXED, FDTABLE_MIXED_RUMP
  *	d	boot_directory					s	RUMP_SERVER of the socket
  *	u	nothing of the rump process has been used, and all of it is kept
+ *	x	path of the program, which lies in the rump kernel	n	its name
+ *	f	descriptors of its libraries, which the loader needs and nobody else
  *
  * The descriptors in c and l stay open over the exec, as do placeholders that are not
  * close-on-exec.  The server closes all that is not in m and p when the constructor says
@@ -31,10 +33,12 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "exec.h"
+#include "exec_image.h"
 #include "family.h"
 #include "fdtable.h"
 #include "links.h"
 #include "log.h"
+#include "own.h"
 #include "placeholder.h"
 #include "proxy.h"
 #include "remote.h"
@@ -47,6 +51,8 @@
 
 /* Whether LD_PRELOAD is what brought us here: then a program without it is not ours. */
 static bool is_by_environment;
+
+const char *exec_path;
 
 /* ---- what the new program has to know ---- */
 
@@ -85,12 +91,14 @@ static char *put_hex(char *to, const unsigned char *bytes, unsigned int count)
 }
 
 /* Descriptors are counted first: the text takes no more than this. */
-static unsigned long text_room(void)
+static unsigned long text_room(const struct exec_image *image)
 {
 	unsigned long room = 512 + 2 * TOKEN_SIZE + 2 * ROUTE_PATH_MAX + BOOT_SERVER_MAX;
 
 	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
 		room += 48;
+	if (image)
+		room += strlen(image->path) + sizeof(image->name) + 12 * image->count;
 	return room;
 }
 
@@ -116,7 +124,7 @@ static char *put_companions(char *to, const char *key, int value)
 	return to;
 }
 
-static void put_variable(char *to, int control)
+static void put_variable(char *to, int control, const struct exec_image *image)
 {
 	bool is_first = true;
 
@@ -141,6 +149,16 @@ static void put_variable(char *to, int control)
 			to = put_string(to, ";w=", cwd_outside());
 		if (is_untouched())
 			to = put_text(to, ";u=1");
+	}
+	if (image) {
+		to = put_string(to, ";x=", image->path);
+		to = put_string(to, ";n=", image->name);
+		to = put_text(to, ";f=");
+		for (unsigned int i = 0; i < image->count; i++) {
+			to = put_decimal(to, image->libraries[i]);
+			*to++ = ',';
+		}
+		*to = '\0';
 	}
 	to = put_string(to, ";d=", boot_directory);
 	put_string(to, ";s=", boot_kind() == HIJACK_KERNEL_SERVER ? boot_server : "");
@@ -213,7 +231,7 @@ static int control_of_process(bool *ret_is_lent)
 	return boot_is_ready() && boot_place == PLACE_ELSEWHERE ? lend_control(NULL) : -1;
 }
 
-int exec_prepare(struct call *call, int envp_at, struct exec *ret)
+int exec_prepare(struct call *call, int envp_at, const struct exec_image *image, struct exec *ret)
 {
 	char *const *theirs = (char *const *)call->args[envp_at];
 	unsigned long table, room;
@@ -221,7 +239,7 @@ int exec_prepare(struct call *call, int envp_at, struct exec *ret)
 	long count, kept = 0;
 	char *entry;
 
-	*ret = (struct exec){.call = call, .envp = (char **)theirs, .control = -1};
+	*ret = (struct exec){.call = call, .envp = (char **)theirs, .control = -1, .image = image};
 	count = look_at(theirs, &is_hijacked);
 	if (count < 0)
 		return count;
@@ -231,7 +249,7 @@ int exec_prepare(struct call *call, int envp_at, struct exec *ret)
 	if (ret->control < 0 && !family.exists)
 		return 0;
 	table = (count + 2) * sizeof(*theirs);
-	room = text_room();
+	room = text_room(image);
 	ret->size = table + room;
 	ret->memory = host(SYS_mmap, 0, ret->size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -250,7 +268,7 @@ int exec_prepare(struct call *call, int envp_at, struct exec *ret)
 			ret->envp[kept++] = entry;
 	}
 	entry = (char *)ret->memory + table;
-	put_variable(entry, ret->control);
+	put_variable(entry, ret->control, image);
 	ret->envp[kept++] = entry;
 	ret->envp[kept] = NULL;
 	return 0;
@@ -281,6 +299,8 @@ long exec_now(struct exec *exec)
 
 	memcpy(args, exec->call->args, sizeof(args));
 	args[exec->call->nr == SYS_execve ? 2 : 3] = (long)exec->envp;
+	for (unsigned int i = 0; exec->image && i < exec->image->count; i++)
+		keep_open(exec->image->libraries[i], true);
 	if (exec->memory) {
 		keep_open(exec->control, true);
 		keep_open(family.lifeline, true);
@@ -290,10 +310,12 @@ long exec_now(struct exec *exec)
 		keep_open(exec->control, false);
 		keep_open(family.lifeline, false);
 	}
+	for (unsigned int i = 0; exec->image && i < exec->image->count; i++)
+		keep_open(exec->image->libraries[i], false);
 	return result;
 }
 
-long exec_host_file(struct call *call)
+long exec_host_file(struct call *call, const struct exec_image *image)
 {
 	int envp_at = call->nr == SYS_execve ? 2 : 3;
 	struct exec exec;
@@ -301,8 +323,8 @@ long exec_host_file(struct call *call)
 
 	/* the kernel of this process cannot go along */
 	if (boot_is_here() && !self.spawned)
-		return proxy_exec(call, envp_at);
-	result = exec_prepare(call, envp_at, &exec);
+		return proxy_exec(call, envp_at, image);
+	result = exec_prepare(call, envp_at, image, &exec);
 	if (result)
 		return result;
 	result = exec_now(&exec);
@@ -323,7 +345,7 @@ long exec_by_path(struct call *call, int depth)
 			break;
 		if (!resolved.rump) {
 			memcpy(call->args, resolved.args, sizeof(call->args));
-			result = exec_host_file(call);
+			result = exec_host_file(call, NULL);
 			break;
 		}
 		if (log_is_on)
@@ -334,8 +356,21 @@ long exec_by_path(struct call *call, int depth)
 	return result;
 }
 
+/* The program once more: what the host has of it is a copy whose libraries are closed. */
+static bool is_own_program(const struct call *call)
+{
+	const char *path = (const char *)call->args[0], *rest;
+
+	if (!exec_path || call->nr != SYS_execve || user_strlen(path, 64) <= 0)
+		return false;
+	rest = own_proc_path(path);
+	return rest && !strcmp(rest, "exe");
+}
+
 long handle_execve(struct call *call)
 {
+	if (is_own_program(call))
+		call->args[0] = (long)exec_path;
 	return exec_by_path(call, 0);
 }
 
@@ -345,7 +380,8 @@ struct left {
 	int control, lifeline, root_pid;
 	const char *fds, *companions, *mixed, *mixed_rump; /* lists of pairs */
 	const char *token, *outside, *directory, *server;
-	long outside_length, directory_length, server_length;
+	const char *libraries, *path, *name;
+	long outside_length, directory_length, server_length, path_length, name_length;
 	bool is_untouched;
 };
 
@@ -416,6 +452,17 @@ static bool parse(const char *at, struct left *ret)
 		case 'u':
 			ret->is_untouched = true;
 			break;
+		case 'x':
+			if (!take_string(&at, &ret->path, &ret->path_length))
+				return false;
+			break;
+		case 'n':
+			if (!take_string(&at, &ret->name, &ret->name_length))
+				return false;
+			break;
+		case 'f':
+			ret->libraries = at;
+			break;
 		}
 		while (*at && *at != ';')
 			at++;
@@ -479,6 +526,28 @@ static void take_fds(const struct left *left)
 	take_companions(left->companions, FDTABLE_HOST);
 	take_companions(left->mixed, FDTABLE_MIXED);
 	take_companions(left->mixed_rump, FDTABLE_MIXED_RUMP);
+}
+
+/* A copy has another name than the program: that of its descriptor. */
+static void take_program(const struct left *left)
+{
+	static char path[ROUTE_PATH_MAX];
+	const char *at = left->libraries;
+	char name[16] = "";
+	int fd;
+
+	while (at && (fd = get_decimal(&at)) >= 0) {
+		host(SYS_close, fd);
+		at += *at == ',';
+	}
+	if (left->path && left->path_length) {
+		memcpy(path, left->path, left->path_length);
+		exec_path = path;
+	}
+	if (left->name && left->name_length && left->name_length < (long)sizeof(name)) {
+		memcpy(name, left->name, left->name_length);
+		host(SYS_prctl, 15 /* PR_SET_NAME */, name);
+	}
 }
 
 /* ---- telling the server ---- */
@@ -577,6 +646,7 @@ void exec_start(bool is_wanted)
 
 	if (!text || !parse(text, &left))
 		return;
+	take_program(&left);
 	if (!is_wanted || !is_same_kernel(&left)) {
 		if (left.control >= 0)
 			host(SYS_close, left.control);

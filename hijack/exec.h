@@ -7,6 +7,8 @@
 
 #include "hijack.h"
 
+struct exec_image;
+
 /* The call itself, whose path is on the host; control: the rump process' connection. */
 struct exec {
 	struct call *call;
@@ -15,10 +17,12 @@ struct exec {
 	unsigned long size; /* of memory */
 	int control;	    /* -1: there is none */
 	bool is_lent;	    /* the client's library wants it back */
+	const struct exec_image *image; /* or NULL */
 };
 
 /* 0 or -errno. */
-int exec_prepare(struct call *call, int envp_at, struct exec *ret_exec);
+int exec_prepare(struct call *call, int envp_at, const struct exec_image *image,
+		 struct exec *ret_exec);
 void exec_release(struct exec *exec);
 /* The host's exec, for as long as it lasts with our descriptors open over it. */
 long exec_now(struct exec *exec);
@@ -29,8 +33,11 @@ long exec_now(struct exec *exec);
  */
 void exec_start(bool is_wanted);
 
-/* execve or execveat of a file of the host. */
-long exec_host_file(struct call *call);
+/* execve or execveat of a file of the host; image: the copy that it is, or NULL. */
+long exec_host_file(struct call *call, const struct exec_image *image);
+
+/* Of a program that lies in the rump kernel: its path, as it is outside; else NULL. */
+extern const char *exec_path;
 /* Of one of either side; depth: how many scripts have led to it. */
 long exec_by_path(struct call *call, int depth);
 /* Of one in the rump kernel, named by what call_resolve() gave. */

@@ -2,11 +2,10 @@
 /*
  * exec_file.c - programs that lie in the rump kernel; see exec.h
  *
- * The host runs a copy in its own memory.  A script's interpreter is looked for where its
+ * The host runs a copy in its own memory (exec_image.c).  A script's interpreter is looked for where its
  * first line says, on either side, and reads the script itself through the preload.
  *
- * Limits: set-user-id bits mean nothing, and a program that looks for files beside
- * /proc/self/exe ($ORIGIN of the loader) finds none.
+ * Limits: set-user-id bits mean nothing, and the file may be written to meanwhile.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -15,14 +14,11 @@
 
 #include "dispatch.h"
 #include "exec.h"
+#include "exec_image.h"
 
 #define DEPTH_MAX 5	/* interpreters that are scripts, as Linux has it */
 #define LINE_MAX_SIZE 256 /* of a first line, likewise */
 #define ARGUMENTS_MAX (1 << 20)
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x10U
-#endif
 
 /* The rump descriptor of the file; *ret_is_ours: it is to be closed. */
 static long open_file(struct call *call, const struct resolved *resolved, bool *ret_is_ours)
@@ -47,7 +43,7 @@ static long open_file(struct call *call, const struct resolved *resolved, bool *
 /* ---- scripts ---- */
 
 struct script {
-	char line[LINE_MAX_SIZE];
+	char line[LINE_MAX_SIZE + 1];
 	char *interpreter, *argument; /* in line; argument may be NULL */
 	char path[40];		      /* of a file that has a descriptor only */
 };
@@ -57,22 +53,28 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Cuts the first line up; false: it names nothing. */
+/*
+ * Cuts the first line up; false: it names nothing, or a path that is longer than what Linux
+ * looks at, of which line has all.
+ */
 static bool cut_line(struct script *script, long length)
 {
-	char *at = script->line + 2, *end = script->line + length;
+	char *at = script->line + 2, *end = script->line + length, *name_end;
 
 	for (char *p = at; p < end; p++)
 		if (*p == '\n' || !*p)
 			end = p;
+	while (at < end && is_blank(*at))
+		at++;
+	for (name_end = at; name_end < end && !is_blank(*name_end); name_end++)
+		;
+	if (name_end == script->line + LINE_MAX_SIZE)
+		return false;
 	while (end > at && is_blank(end[-1]))
 		end--;
 	*end = '\0';
-	while (is_blank(*at))
-		at++;
 	script->interpreter = at;
-	while (*at && !is_blank(*at))
-		at++;
+	at = name_end;
 	while (is_blank(*at))
 		*at++ = '\0';
 	script->argument = *at ? at : NULL;
@@ -125,55 +127,24 @@ static long run_script(struct call *call, struct script *script, const char *pat
 
 /* ---- others ---- */
 
-/* A copy of the file in the host's memory, which nobody can write to. */
-static long copy_file(struct call *call, int rump_fd, long size)
-{
-	char path[40];
-	long fd = host(SYS_memfd_create, "rump", 1 /* MFD_CLOEXEC */ | MFD_EXEC), memory;
-	long done = 0, got = -EIO, copy;
-
-	if (fd == -EINVAL)
-		fd = host(SYS_memfd_create, "rump", 1);
-	if (is_error(fd))
-		return fd;
-	copy = host(SYS_ftruncate, fd, size);
-	if (is_error(copy))
-		goto out;
-	copy = memory = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (is_error(memory))
-		goto out;
-	while (done < size) {
-		got = rump(call, SYS_pread64, rump_fd, memory + done, size - done, done);
-		if (got <= 0)
-			break;
-		done += got;
-	}
-	host(SYS_munmap, memory, size);
-	copy = got < 0 ? got : -EIO;
-	if (done == size)
-		copy = host(SYS_open,
-			    (put_decimal(put_text(path, "/proc/self/fd/"), fd), path),
-			    O_RDONLY | O_CLOEXEC);
-out:
-	host(SYS_close, fd);
-	return copy;
-}
-
 static long run_copy(struct call *call, int rump_fd, long size)
 {
 	int argv_at = call->nr == SYS_execve ? 1 : 2;
 	struct call next = {.nr = SYS_execveat, .door = call->door, .regs = call->regs};
-	long fd = copy_file(call, rump_fd, size), result;
+	struct exec_image *image;
+	const char *name = (const char *)call->args[call->nr == SYS_execveat];
+	long result = exec_image_make(call, rump_fd, size, name,
+				      (char *const *)call->args[argv_at + 1], &image);
 
-	if (is_error(fd))
-		return fd;
-	next.args[0] = fd;
+	if (result)
+		return result;
+	next.args[0] = image->fd;
 	next.args[1] = (long)"";
 	next.args[2] = call->args[argv_at];
 	next.args[3] = call->args[argv_at + 1];
 	next.args[4] = AT_EMPTY_PATH;
-	result = exec_host_file(&next);
-	host(SYS_close, fd);
+	result = exec_host_file(&next, image);
+	exec_image_free(image);
 	return result;
 }
 
@@ -193,7 +164,7 @@ long exec_rump_file(struct call *call, const struct resolved *resolved, int dept
 		result = rump(call, SYS_faccessat2, fd, "", X_OK, AT_EMPTY_PATH | AT_EACCESS);
 	if (result)
 		goto out;
-	length = rump(call, SYS_pread64, fd, script.line, sizeof(script.line) - 1, 0);
+	length = rump(call, SYS_pread64, fd, script.line, LINE_MAX_SIZE, 0);
 	if (length < 4) {
 		result = length < 0 ? length : -ENOEXEC;
 	} else if (memcmp(script.line, "#!", 2)) {

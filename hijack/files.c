@@ -6,6 +6,7 @@
 
 #include "boot.h"
 #include "dispatch.h"
+#include "exec.h"
 #include "fdtable.h"
 #include "links.h"
 #include "log.h"
@@ -115,12 +116,12 @@ static long show_link(struct call *call, const struct resolved *resolved, char *
 	return show_path(*buffer == '/' ? outside_of(buffer) : "", buffer, length, to, size);
 }
 
-/* "/proc/self/cwd" */
-static bool is_directory_link(const char *path)
+/* "/proc/self/cwd" and others */
+static bool is_own_link(const char *path, const char *name)
 {
 	const char *rest = user_strlen(path, 64) > 0 ? own_proc_path(path) : NULL;
 
-	return rest && !strcmp(rest, "cwd");
+	return rest && !strcmp(rest, name);
 }
 
 static long readlink_host(struct call *call, const struct resolved *resolved, int at, char *buffer,
@@ -128,12 +129,14 @@ static long readlink_host(struct call *call, const struct resolved *resolved, in
 {
 	long result;
 
-	if (cwd_outside() && size > 0 && is_directory_link((const char *)resolved->args[at])) {
+	if (cwd_outside() && size > 0 && is_own_link((const char *)resolved->args[at], "cwd")) {
 		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
 		if (result > 0)
 			result = show_path(cwd_outside(), buffer, result - 1, to, size);
 		return result;
 	}
+	if (exec_path && size > 0 && is_own_link((const char *)resolved->args[at], "exe"))
+		return show_path("", exec_path, strlen(exec_path), to, size);
 	memcpy(call->args, resolved->args, sizeof(call->args));
 	return host_call(call);
 }

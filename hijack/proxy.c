@@ -413,7 +413,7 @@ static int run_program(void *argument)
 	return 127;
 }
 
-long proxy_exec(struct call *call, int envp_at)
+long proxy_exec(struct call *call, int envp_at, const struct exec_image *image)
 {
 	unsigned long all = ~SIGNALS_KEPT;
 	struct program program = {.error = 0};
@@ -425,7 +425,7 @@ long proxy_exec(struct call *call, int envp_at)
 	if (result)
 		return result;
 	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, &program.mask, 8);
-	result = exec_prepare(call, envp_at, &exec);
+	result = exec_prepare(call, envp_at, image, &exec);
 	if (!result) {
 		program.exec = &exec;
 		pid = launch(run_program, &program, 0);

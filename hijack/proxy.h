@@ -9,11 +9,13 @@
 
 #include "hijack.h"
 
+struct exec_image;
+
 /*
  * exec in a process with a kernel: another process runs the program, this one stays as
  * its kernel and does not return.  -errno when the exec fails.
  */
-long proxy_exec(struct call *call, int envp_at);
+long proxy_exec(struct call *call, int envp_at, const struct exec_image *image);
 
 /* The program ends: waits for those who use the kernel, then stops it. [blocks] */
 void proxy_leave(void);
