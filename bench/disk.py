@@ -20,8 +20,8 @@ def make_ext4(image, size, tree=None):
 
 def preloaded(image, kernel="local", memory=MEMORY, lib=LIB):
     """Words for the environment of a program for which /rump is what is in the image."""
-    return [f"LD_PRELOAD={os.path.join(lib, 'librumphijack.so')}", f"LD_LIBRARY_PATH={lib}",
-            f"RUMP_MEMLIMIT={memory}", f"RUMPHIJACK=path=/rump,image={image},kernel={kernel}"]
+    return [f"LD_PRELOAD={os.path.join(lib, 'librumphijack.so')}", f"RUMP_MEMLIMIT={memory}",
+            f"RUMPHIJACK=path=/rump,image={image},kernel={kernel}"]
 
 
 def about_host(folder):

@@ -145,7 +145,7 @@ def rate_rows(table, count, work):
 
 
 def fork_rows(table, count, work):
-    preload = [f"LD_PRELOAD={os.path.join(LIB, 'librumphijack.so')}", f"LD_LIBRARY_PATH={LIB}"]
+    preload = [f"LD_PRELOAD={os.path.join(LIB, 'librumphijack.so')}"]
     script = (f"exec 5>%s/forks; for ((i = 0; i < {FORKS}; i++)); do /bin/true; done; "
               "echo end >&5")
     native = ["/bin/bash", "-c", script % work]
