@@ -19,6 +19,9 @@
 
 #define BLOCK_CHANNELS 64
 #define BLOCKS 256
+/* threads that ask for their channels at once, and how long another one waits for its turn */
+#define ASKING_MAX 16
+#define ASKING_TIME (200 * NSEC_PER_MSEC)
 
 __thread FAST_TLS struct thread self;
 
@@ -119,6 +122,40 @@ static void free_slot(struct channel *channel)
 
 /* ---- life ---- */
 
+/*
+ * Thousands of new threads would ask faster than answers can be read, and all look for
+ * theirs in them.  Who has left its question by longjmp() holds others up for a moment only.
+ */
+static void asking_begin(struct session *session)
+{
+	uint32_t answered = __atomic_load_n(&session->answered, __ATOMIC_ACQUIRE), seen;
+	uint32_t count = __atomic_load_n(&session->asking, __ATOMIC_RELAXED);
+	uint64_t until = host_now() + ASKING_TIME;
+	struct timespec time;
+
+	while (count >= ASKING_MAX && host_now() < until) {
+		time = (struct timespec){(time_t)(until / NSEC_PER_SEC),
+					 (long)(until % NSEC_PER_SEC)};
+		host(SYS_futex, &session->answered, HOST_FUTEX_WAIT_BITSET | HOST_FUTEX_PRIVATE,
+		     answered, &time, NULL, ~0U);
+		seen = __atomic_load_n(&session->answered, __ATOMIC_ACQUIRE);
+		if (seen != answered)
+			until = host_now() + ASKING_TIME;
+		answered = seen;
+		count = __atomic_load_n(&session->asking, __ATOMIC_RELAXED);
+	}
+	__atomic_fetch_add(&session->asking, 1, __ATOMIC_ACQ_REL);
+}
+
+static void asking_end(struct session *session)
+{
+	uint32_t count = __atomic_fetch_sub(&session->asking, 1, __ATOMIC_ACQ_REL);
+
+	__atomic_fetch_add(&session->answered, 1, __ATOMIC_RELEASE);
+	if (count >= ASKING_MAX)
+		host(SYS_futex, &session->answered, HOST_FUTEX_WAKE | HOST_FUTEX_PRIVATE, 1);
+}
+
 static int open_channel(struct session *session, uint32_t tid, struct channel *channel)
 {
 	struct rump_sp_channel_open question = {.tid = (int32_t)tid};
@@ -133,8 +170,10 @@ static int open_channel(struct session *session, uint32_t tid, struct channel *c
 	memset(&channel->spin, 0, sizeof(channel->spin));
 	if (!channel->generation)
 		return -ENOTCONN;
+	asking_begin(session);
 	error = control_ask(session, RUMP_SP_CHANNEL, &question.head, sizeof(question), &answer,
 			    sizeof(answer), &fd, 0);
+	asking_end(session);
 	if (error) {
 		fd_close_private(fd);
 		return error;

@@ -103,6 +103,8 @@ struct session {
 	bool has_waited; /* the seconds of the retry policy, in vain */
 	/* one thread connects, the others wait */
 	uint32_t connecting; /* atomic, a futex; tid of the one */
+	/* channel.c, atomic: threads that ask for a channel now; a futex, + 1 when one has its answer */
+	uint32_t asking, answered;
 	/* control.c */
 	uint32_t next_id;      /* atomic */
 	uint32_t arrivals;     /* a futex: + 1 when somebody should look again */

@@ -32,7 +32,7 @@
 #include "private.h"
 #include "spin.h"
 
-#define SP_CHANNELS_MAX 4096 /* of a client */
+#define SP_CHANNELS_MAX 16384 /* of a client */
 #define SP_CARRIERS_MAX 256  /* of a client */
 
 /* What the server's options make of the clients of one address. */
@@ -212,6 +212,8 @@ void sp_client_send_signals(struct sp_client *client);
  * descriptor unless that is -1.  Does not block.  -ENOTCONN: the client will be ended.
  */
 int sp_client_send(struct sp_client *client, const void *message, int handle);
+/* By a thread of a channel: the client has some seconds to read.  [blocks] */
+int sp_client_send_patiently(struct sp_client *client, const void *message, int handle);
 /* the same for a new RUMP_SP_SOCKET message; returns its id */
 long sp_client_send_socket(struct sp_client *client, int handle);
 

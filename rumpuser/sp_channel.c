@@ -227,7 +227,7 @@ static int send_channel(struct sp_channel *channel, int error)
 		.size = CHANNEL_SIZE,
 	};
 
-	error = sp_client_send(channel->client, &answer, error ? -1 : channel->memfd);
+	error = sp_client_send_patiently(channel->client, &answer, error ? -1 : channel->memfd);
 	file_close(channel->memfd);
 	channel->memfd = -1;
 	return error;

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "sp.h"
 
@@ -20,6 +21,10 @@
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
 #endif
+
+/* how long a client has to read what it has asked for, in pauses up to PAUSE_MAX ns */
+#define PATIENCE_NSEC 5000000000ULL
+#define PAUSE_MAX 16000000L
 
 #define NOBODY 65534 /* the host's root where that is not root inside */
 
@@ -167,12 +172,39 @@ static int send_locked(struct sp_client *client, const struct rump_sp_message *m
 	return length < 0 ? (int)length : 0;
 }
 
+/*
+ * A client with thousands of threads asks faster than it reads.  A thread of its own waits
+ * for it, with pauses: they may be thousands as well.
+ */
+static int send_patiently(struct sp_client *client, const struct rump_sp_message *message, int fd)
+{
+	struct timespec pause = {0, 1000000};
+	unsigned long long until = 0;
+	int error;
+
+	for (;;) {
+		host_lock(&client->lock);
+		error = send_locked(client, message, fd);
+		host_unlock(&client->lock);
+		/* too many: of descriptors under way, which are a user's */
+		if (error != -EAGAIN && error != -ETOOMANYREFS)
+			return error;
+		if (!until)
+			until = clock_mono() + PATIENCE_NSEC;
+		else if (clock_mono() >= until)
+			return error;
+		host_call(SYS_nanosleep, &pause, NULL);
+		if (pause.tv_nsec < PAUSE_MAX)
+			pause.tv_nsec *= 2;
+	}
+}
+
 /* A client that does not read what it has asked for is ended: others wait for nobody. */
 static int sent(struct sp_client *client, int error)
 {
 	if (!error)
 		return 0;
-	if (error == -EAGAIN)
+	if (error == -EAGAIN || error == -ETOOMANYREFS)
 		sp_log("client %d does not read its messages", atomic_load(&client->host_pid));
 	sp_notify(client, SP_EVENT_END);
 	return -ENOTCONN;
@@ -188,6 +220,11 @@ int sp_client_send(struct sp_client *client, const void *message, int handle)
 	return sent(client, error);
 }
 
+int sp_client_send_patiently(struct sp_client *client, const void *message, int handle)
+{
+	return sent(client, send_patiently(client, message, handle < 0 ? -1 : file_fd(handle)));
+}
+
 long sp_client_send_socket(struct sp_client *client, int handle)
 {
 	struct rump_sp_message message = {.length = sizeof(message), .type = RUMP_SP_SOCKET};
@@ -196,9 +233,8 @@ long sp_client_send_socket(struct sp_client *client, int handle)
 	host_lock(&client->lock);
 	client->next_id = client->next_id % INT32_MAX + 1;
 	message.id = client->next_id;
-	error = send_locked(client, &message, file_fd(handle));
 	host_unlock(&client->lock);
-	error = sent(client, error);
+	error = sp_client_send_patiently(client, &message, handle);
 	return error ? error : (long)message.id;
 }
 
