@@ -20,6 +20,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "boot.h"
 #include "children.h"
@@ -131,7 +132,8 @@ bool boot_is_own_text(unsigned long ip)
 	return false;
 }
 
-int boot_umask(void)
+/* Of the process, without a moment in which another one is set. */
+static int own_umask(void)
 {
 	char text[512];
 	long fd = host(SYS_open, "/proc/self/status", 0), length;
@@ -150,6 +152,15 @@ int boot_umask(void)
 		break;
 	}
 	return mask;
+}
+
+void boot_settle_in(void)
+{
+	/* NR_OPEN, which is the hard limit; how many there may be, the placeholders' says */
+	const struct rlimit all = {1 << 20, 1 << 20};
+
+	boot_syscall(SYS_umask, own_umask(), 0, 0, 0, 0, 0);
+	boot_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&all, 0, 0, 0);
 }
 
 /* ---- stacks ---- */

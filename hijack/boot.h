@@ -81,8 +81,8 @@ void boot_forked(bool is_client, int error);
 extern char boot_directory[];
 void boot_remember_directory(void);
 
-/* The umask of the process, without a moment in which another one is set. */
-int boot_umask(void);
+/* For a rump process that is new: our umask, and no limit of descriptors but the host's. */
+void boot_settle_in(void);
 
 /* dlopen() of a library that belongs to this one; NULL: told on stderr unless is_quiet. [libc] */
 void *boot_library(const char *name, bool is_quiet);

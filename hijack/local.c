@@ -144,7 +144,7 @@ int local_boot(int listen_fd)
 	boot_syscall = ops.syscall;
 	boot_place = PLACE_HERE;
 	boot_owner = (struct boot_owner){host(SYS_geteuid), host(SYS_getegid), true};
-	boot_syscall(SYS_umask, boot_umask(), 0, 0, 0, 0, 0);
+	boot_settle_in();
 	signals_booted();
 	log_kernel("in this process", NULL);
 out:

@@ -80,7 +80,7 @@ static void connected(void)
 	boot_syscall = remote.syscall;
 	boot_place = PLACE_ELSEWHERE;
 	generation = remote.generation();
-	boot_syscall(SYS_umask, boot_umask(), 0, 0, 0, 0, 0);
+	boot_settle_in();
 }
 
 int remote_connect(void)
@@ -139,7 +139,7 @@ static void forget_all(struct call *call)
 		fdtable_set_companion(fd, -1);
 	}
 	rump_proc_forget();
-	boot_syscall(SYS_umask, boot_umask(), 0, 0, 0, 0, 0);
+	boot_settle_in();
 	(void)call;
 }
 

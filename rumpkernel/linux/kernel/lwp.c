@@ -16,11 +16,13 @@
  */
 #include <linux/cred.h>
 #include <linux/errno.h>
+#include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/sysctl.h>
@@ -44,6 +46,9 @@ int rump_host_pid;
 
 LIST_HEAD(rump_processes);
 DEFINE_SPINLOCK(rump_process_lock);
+
+/* above it there are no more tasks; Linux checks its own limit when it has the memory already */
+static int task_limit = INT_MAX;
 
 static atomic_t client_count;
 static DECLARE_WAIT_QUEUE_HEAD(client_wait);
@@ -107,10 +112,13 @@ static struct rump_thread *next_attach(struct rump_process *process)
 
 pid_t rump_clone(struct kernel_clone_args *args, pid_t id)
 {
-	const struct cred *old_cred = override_creds(rump_creds_root());
+	const struct cred *old_cred;
 	sigset_t all, old_blocked;
 	pid_t pid;
 
+	if (nr_threads >= task_limit)
+		return -EAGAIN;
+	old_cred = override_creds(rump_creds_root());
 	/* a signal under way would end the clone; one that kills may */
 	siginitsetinv(&all, sigmask(SIGKILL));
 	sigprocmask(SIG_SETMASK, &all, &old_blocked);
@@ -339,8 +347,10 @@ static int process0_start(void *arg)
 }
 
 /*
- * Ids are the host's, where they are free.  And Linux's default for threads leaves
- * seven eighths of the memory for what they do; a client is two that do little.
+ * Ids are the host's, where they are free.  Linux's default for threads leaves seven
+ * eighths of the memory for what they do; a client is two that do little, and half of the
+ * memory in stacks is as far as it goes without the OOM killer.  How many files a process
+ * may have the host decides.
  */
 static void raise_limits(void)
 {
@@ -350,7 +360,11 @@ static void raise_limits(void)
 	loff_t pos = 0;
 
 	pid_max = PID_MAX_LIMIT;
-	length = scnprintf(text, sizeof(text), "%lu\n", rump_memory_size / 8 * 5 / THREAD_SIZE);
+	task_lock(current->group_leader);
+	current->signal->rlim[RLIMIT_NOFILE].rlim_max = sysctl_nr_open;
+	task_unlock(current->group_leader);
+	task_limit = rump_memory_size / 2 / THREAD_SIZE;
+	length = scnprintf(text, sizeof(text), "%d\n", task_limit);
 	if (sysctl_max_threads(&table, 1, text, &length, &pos))
 		pr_warn("rump: the limit of threads stays low\n");
 }
