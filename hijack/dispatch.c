@@ -59,6 +59,7 @@
 
 #include "boot.h"
 #include "dispatch.h"
+#include "family.h"
 #include "fdtable.h"
 #include "fork.h"
 #include "links.h"
@@ -325,8 +326,11 @@ static long enter_booted(struct call *call, long nr, const long args[6], const u
 	if (boot_place == PLACE_ELSEWHERE && remote_has_changed(call))
 		return -ENOTCONN;
 	result = mask ? enter_masked(nr, args, *mask) : enter(nr, args);
-	if (boot_place == PLACE_ELSEWHERE)
+	if (boot_place == PLACE_ELSEWHERE) {
+		if (__builtin_expect(__atomic_load_n(&family_leaver, __ATOMIC_ACQUIRE), 0))
+			family_stay_in();
 		remote_has_changed(call);
+	}
 	return result;
 }
 

@@ -9,8 +9,11 @@
  * The private server ends when it has no clients and nobody holds the lifeline any more.
  */
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <rump/rump_sp.h>
+#include <sched.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -34,6 +37,7 @@
 #define TRIES 2000
 
 struct family family = {.lifeline = -1};
+int family_leaver;
 static int family_lock;
 
 static void put_name(char *to)
@@ -151,6 +155,7 @@ void family_leave(void)
 	/* what only a few calls are left to cannot wait for the server */
 	if (!family.exists || family.lifeline < 0 || remote_is_confined || !is_last())
 		return;
+	__atomic_store_n(&family_leaver, host(SYS_gettid), __ATOMIC_SEQ_CST);
 	if (boot_inherited >= 0)
 		host(SYS_close, boot_inherited);
 	else if (boot_is_ready() && boot_place == PLACE_ELSEWHERE)
@@ -158,9 +163,22 @@ void family_leave(void)
 	wait_for_server();
 }
 
+void family_stay_in(void)
+{
+	unsigned long all = ~0UL;
+	static int never;
+
+	if (family_leaver == host(SYS_gettid))
+		return;
+	host(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
+	for (;;)
+		host(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, NULL);
+}
+
 void family_forked(void)
 {
 	family_lock = 0;
+	family_leaver = 0;
 }
 
 /* ---- the election ---- */
@@ -230,11 +248,14 @@ static int run_server(void *argument)
 	return 127;
 }
 
-/* Between the program and the server: gone at once, so that the server is nobody's child. */
+/*
+ * Between the program and the server: gone at once, so that the server is nobody's child.
+ * Nor a debugger's: one that follows children waits for all of them, and a server for it.
+ */
 static int detach(void *server)
 {
 	host(SYS_setsid);
-	return launch(run_server, server, 0) < 0;
+	return launch(run_server, server, CLONE_UNTRACED) < 0;
 }
 
 static bool is_program(const char *path)
@@ -356,7 +377,7 @@ static int start_server(int listen_fd)
 	if (server.fds[2] < 0 || server.fds[3] < 0 || (config.boot_count && server.fds[4] < 0)) {
 		server.error = -EMFILE;
 	} else {
-		pid = launch(detach, &server, 0);
+		pid = launch(detach, &server, CLONE_UNTRACED);
 		if (pid < 0)
 			server.error = pid;
 		else

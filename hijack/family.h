@@ -44,6 +44,14 @@ int family_lifeline_end(void);
 /* The process ends; the last member waits until the private server has unmounted. [blocks] */
 void family_leave(void);
 
+/* Who ends the process, and has let go of its kernel; 0: nobody. */
+extern int family_leaver;
+/*
+ * By a thread that comes back from the kernel when there is a leaver: nothing of the program
+ * runs any more.  Returns in the leaver alone.
+ */
+void family_stay_in(void);
+
 /* In the child of a fork. */
 void family_forked(void);
 
