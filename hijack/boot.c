@@ -154,13 +154,13 @@ static int own_umask(void)
 	return mask;
 }
 
-void boot_settle_in(void)
+void boot_settle_in(long (*syscall)(long, long, long, long, long, long, long))
 {
 	/* NR_OPEN, which is the hard limit; how many there may be, the placeholders' says */
 	const struct rlimit all = {1 << 20, 1 << 20};
 
-	boot_syscall(SYS_umask, own_umask(), 0, 0, 0, 0, 0);
-	boot_syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&all, 0, 0, 0);
+	syscall(SYS_umask, own_umask(), 0, 0, 0, 0, 0);
+	syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&all, 0, 0, 0);
 }
 
 /* ---- stacks ---- */
@@ -290,6 +290,11 @@ int boot_settle(void)
 
 void boot_interrupt(int tid)
 {
+	if (self.spawned) {
+		if (self.spawned->prefork.fork)
+			remote_interrupt(tid);
+		return;
+	}
 	if (!boot_is_ready())
 		return;
 	if (boot_place == PLACE_HERE)

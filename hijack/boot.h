@@ -82,7 +82,7 @@ extern char boot_directory[];
 void boot_remember_directory(void);
 
 /* For a rump process that is new: our umask, and no limit of descriptors but the host's. */
-void boot_settle_in(void);
+void boot_settle_in(long (*syscall)(long, long, long, long, long, long, long));
 
 /* dlopen() of a library that belongs to this one; NULL: told on stderr unless is_quiet. [libc] */
 void *boot_library(const char *name, bool is_quiet);

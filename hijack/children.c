@@ -241,6 +241,31 @@ void children_spawned(void)
 	host(SYS_munmap, spawned, sizeof(*spawned));
 }
 
+static void join_on_stack(void *error)
+{
+	*(int *)error = boot_kind() == HIJACK_KERNEL_SERVER ? remote_spawned_connect()
+							    : family_join(false);
+}
+
+/*
+ * What the loader and libc do here they do as the parent's thread, whose memory and
+ * thread-local storage it is; only the descriptors are the child's.
+ */
+int children_join(struct call *call)
+{
+	struct prefork *prefork = &self.spawned->prefork;
+	int error = -ENOMEM, none;
+
+	if (prefork->fork)
+		return 0;
+	if (prefork->error)
+		return prefork->error;
+	if (boot_settle() == BOOT_FAILED)
+		return boot_ensure(call);
+	none = boot_run(call, BOOT_STACK, false, join_on_stack, &error);
+	return none ? none : error;
+}
+
 long children_syscall(long nr, const long args[6])
 {
 	if (!self.spawned->prefork.fork)

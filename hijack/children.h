@@ -47,6 +47,12 @@ int children_spawn(struct call *call);
 /* In the parent, when the child runs another program or has failed. */
 void children_spawned(void);
 
+/*
+ * Such a child is the first of its program to use the kernel: connects it to the family's,
+ * which it may have to start, or to the server.  0 or -errno as boot_ensure(). [blocks]
+ */
+int children_join(struct call *call);
+
 /* A system call of the kernel for a child in shared memory. */
 long children_syscall(long nr, const long args[6]);
 

@@ -47,9 +47,7 @@
  * variable which descriptors it has (exec.c).  Who had the kernel in itself stays behind
  * when it runs another program or ends (proxy.c).
  *
- * Limits.  Not seen: static and setuid programs, ld.so before our constructor.  A child
- * that shares its parent's memory (posix_spawn) cannot be the first to touch the kernel:
- * its calls give ENOTCONN.
+ * Limits.  Not seen: static and setuid programs, ld.so before our constructor.
  */
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -318,7 +316,8 @@ static long enter_masked(long nr, const long args[6], unsigned long mask)
 
 static long enter_booted(struct call *call, long nr, const long args[6], const unsigned long *mask)
 {
-	long result = boot_ensure(call);
+	long result = __builtin_expect(self.spawned != NULL, 0) ? children_join(call)
+								: boot_ensure(call);
 
 	if (result)
 		return result;
@@ -361,8 +360,6 @@ static __attribute__((noinline)) long enter_off_stack(struct call *call, long nr
 static long enter_kernel(struct call *call, long nr, const long args[6], const unsigned long *mask)
 {
 	self.has_entered = true;
-	if (self.spawned && !self.spawned->prefork.fork)
-		return -ENOTCONN;
 	if (__builtin_expect(is_on_signal_stack(), 0))
 		return enter_off_stack(call, nr, args, mask);
 	if (call->door == DOOR_STUB)

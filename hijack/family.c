@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "boot.h"
+#include "children.h"
 #include "family.h"
 #include "launch.h"
 #include "local.h"
@@ -208,7 +209,8 @@ static int connect_name(void)
 	char url[sizeof("unix://@") + NAME_TEXT];
 
 	put_name(put_text(url, "unix://@"));
-	return remote_connect_url(url, family.secret);
+	return self.spawned ? remote_spawned_connect_url(url, family.secret)
+			    : remote_connect_url(url, family.secret);
 }
 
 /* ---- the private server ---- */

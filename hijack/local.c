@@ -144,7 +144,7 @@ int local_boot(int listen_fd)
 	boot_syscall = ops.syscall;
 	boot_place = PLACE_HERE;
 	boot_owner = (struct boot_owner){host(SYS_geteuid), host(SYS_getegid), true};
-	boot_settle_in();
+	boot_settle_in(boot_syscall);
 	signals_booted();
 	log_kernel("in this process", NULL);
 out:

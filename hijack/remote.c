@@ -30,6 +30,7 @@ static const struct {
 	{"rumpclient_fork_enter", (void **)&remote.fork_enter},
 	{"rumpclient_fork_socket", (void **)&remote.fork_socket},
 	{"rumpclient_fork_of_socket", (void **)&remote.fork_of_socket},
+	{"rumpclient_fork_of_url", (void **)&remote.fork_of_url},
 	{"rumpclient_exec_done", (void **)&remote.exec_done},
 	{"rumpclient_exec_failed", (void **)&remote.exec_failed},
 	{"rumpclient_confine", (void **)&remote.confine},
@@ -80,7 +81,7 @@ static void connected(void)
 	boot_syscall = remote.syscall;
 	boot_place = PLACE_ELSEWHERE;
 	generation = remote.generation();
-	boot_settle_in();
+	boot_settle_in(boot_syscall);
 }
 
 int remote_connect(void)
@@ -125,6 +126,30 @@ int remote_adopt(int fd)
 	return 0;
 }
 
+int remote_spawned_connect_url(const char *url, const uint8_t *secret)
+{
+	struct rumpclient_fork *fork;
+	int error = remote_load(false);
+
+	if (error)
+		return error;
+	fork = remote.fork_of_url(url, secret);
+	if (!fork)
+		return errno == ECONNREFUSED ? -ECONNREFUSED : failed("no rump kernel: ");
+	self.spawned->prefork.fork = fork;
+	remote.fork_enter(fork);
+	boot_settle_in(remote.syscall);
+	log_kernel("in the process that serves ", url);
+	return 0;
+}
+
+int remote_spawned_connect(void)
+{
+	int error = remote_spawned_connect_url(boot_server, NULL);
+
+	return error == -ECONNREFUSED ? failed("no rump kernel: ") : error;
+}
+
 void remote_interrupt(int tid)
 {
 	remote.interrupt(tid);
@@ -139,7 +164,7 @@ static void forget_all(struct call *call)
 		fdtable_set_companion(fd, -1);
 	}
 	rump_proc_forget();
-	boot_settle_in();
+	boot_settle_in(boot_syscall);
 	(void)call;
 }
 

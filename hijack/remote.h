@@ -24,6 +24,7 @@ struct remote {
 	void (*fork_enter)(struct rumpclient_fork *fork);
 	int (*fork_socket)(const struct rumpclient_fork *fork);
 	struct rumpclient_fork *(*fork_of_socket)(int fd);
+	struct rumpclient_fork *(*fork_of_url)(const char *url, const uint8_t *secret);
 	int (*exec_done)(int fd, const char *name, const uint32_t *keep, uint32_t count);
 	void (*exec_failed)(int fd);
 	void (*confine)(void);
@@ -44,6 +45,9 @@ int remote_load(bool is_quiet);
 int remote_connect(void);
 int remote_connect_url(const char *url, const uint8_t *secret);
 int remote_adopt(int fd);
+/* The same for a child in shared memory alone: self.spawned gets a connection of its own. */
+int remote_spawned_connect(void);
+int remote_spawned_connect_url(const char *url, const uint8_t *secret);
 
 /* rumpclient_interrupt(). Async-signal-safe. */
 void remote_interrupt(int tid);

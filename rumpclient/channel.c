@@ -225,17 +225,17 @@ void channel_drop(struct channel *channel)
 	channel_interrupt(channel);
 	if (session->transport->has_channel_end && channel_is_live(channel))
 		control_send(session, RUMP_SP_CHANNEL_END, &message.head, sizeof(message));
-	session->transport->channel_close(channel, true);
+	session->transport->channel_close(channel, CHANNEL_OURS);
 	free_slot(channel);
 }
 
-void channel_drop_all(struct session *session)
+void channel_drop_all(struct session *session, enum channel_owner owner)
 {
 	struct channel *channel;
 
 	for (int at = 0; (channel = next_used(&at));)
 		if (channel->session == session && channel->shared) {
-			session->transport->channel_close(channel, true);
+			session->transport->channel_close(channel, owner);
 			free_slot(channel);
 		}
 }
@@ -259,7 +259,7 @@ void channel_forked(void)
 
 	for (int at = 0; (channel = next_used(&at));) {
 		if (channel->shared)
-			channel->session->transport->channel_close(channel, false);
+			channel->session->transport->channel_close(channel, CHANNEL_PARENTS);
 		free_slot(channel);
 	}
 	self.channel = self.spare = NULL;

@@ -27,6 +27,8 @@ struct rumpclient_fork {
 	/* of the thread that has entered */
 	struct thread outside;
 	bool is_entered;
+	/* connected by the child itself, fork_of_url(): the descriptor is in its table only */
+	bool is_childs;
 };
 
 static struct rumpclient_fork *new_fork(void)
@@ -116,6 +118,22 @@ struct rumpclient_fork *rumpclient_fork_of_socket(int fd)
 	return NULL;
 }
 
+struct rumpclient_fork *rumpclient_fork_of_url(const char *url, const uint8_t *secret)
+{
+	struct rumpclient_fork *fork = new_fork();
+	int error = -ENOMEM;
+
+	if (fork) {
+		fork->is_childs = true;
+		error = session_connect(&fork->session, url, secret);
+		if (!error)
+			return fork;
+		free_fork(fork);
+	}
+	errno = -error;
+	return NULL;
+}
+
 /* In a child of fork: nothing of the parent's stays. */
 static void leave_parent(struct session *session)
 {
@@ -144,8 +162,11 @@ void rumpclient_fork_cancel(struct rumpclient_fork *fork)
 	if (fork->is_entered)
 		rumpclient_fork_enter(NULL);
 	/* the child's channels and connection live on in the child alone */
-	channel_drop_all(session);
-	session->transport->close(session, false);
+	channel_drop_all(session, CHANNEL_CHILDS);
+	if (!fork->is_childs)
+		session->transport->close(session, false);
+	else if (session->stream)
+		tcp_forget(session);
 	free_fork(fork);
 }
 

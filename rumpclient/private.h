@@ -29,6 +29,13 @@ struct session;
 
 /* ---- transports: unix.c, tcp.c ---- */
 
+/* Whose channel it is that goes. */
+enum channel_owner {
+	CHANNEL_OURS,
+	CHANNEL_PARENTS, /* in a child of fork: without its memory, with copies of descriptors */
+	CHANNEL_CHILDS,	 /* of a child that shared our memory, but not the table of descriptors */
+};
+
 struct transport {
 	/*
 	 * The control connection.  send may be made in handlers of signals and by several
@@ -45,7 +52,7 @@ struct transport {
 	/* the answer to RUMP_SP_CHANNEL becomes the channel's memory; fd is the callee's */
 	int (*channel_open)(struct channel *channel, const struct rump_sp_channel_answer *answer,
 			    int fd);
-	void (*channel_close)(struct channel *channel, bool is_ours);
+	void (*channel_close)(struct channel *channel, enum channel_owner owner);
 	/* the server has to be told the end of a channel: closing it does not */
 	bool has_channel_end;
 	/* whether the server is known to have gone, looked at before a call after a pause */
@@ -103,7 +110,7 @@ struct session {
 	bool has_waited; /* the seconds of the retry policy, in vain */
 	/* one thread connects, the others wait */
 	uint32_t connecting; /* atomic, a futex; tid of the one */
-	/* channel.c, atomic: threads that ask for a channel now; a futex, + 1 when one has its answer */
+	/* channel.c, atomic: threads that ask now; a futex, + 1 when one has its answer */
 	uint32_t asking, answered;
 	/* control.c */
 	uint32_t next_id;      /* atomic */
@@ -121,6 +128,8 @@ int session_ensure(struct session *session);
 /* The connection of that generation is gone. Async-signal-safe. */
 void session_lost(struct session *session, uint32_t generation);
 void session_clear(struct session *session);
+/* Finds the server of a URL for the first time: 0 or -errno, told to error_set(). [blocks] */
+int session_connect(struct session *session, const char *url, const uint8_t *secret);
 /* a control connection that was not used yet: a socket, or what tcp_save() gave */
 int session_adopt(struct session *session, int fd);
 /* The first words on a connection. 0 or -errno, told to error_set(). [blocks] */
@@ -146,6 +155,8 @@ int tcp_connect(struct session *session);
 /* For exec: a descriptor that stands for the session, or -errno; it was not executed; the
  * session again. */
 int tcp_save(struct session *session);
+/* what a child in shared memory has connected: its memory here */
+void tcp_forget(struct session *session);
 void tcp_unsave(struct session *session, int fd);
 int tcp_load(struct session *session, int fd);
 int tcp_send_pieces(struct session *session, const struct iovec *pieces, unsigned int count);
@@ -215,7 +226,7 @@ int channel_get(struct channel **place);
 /* Tells the server and frees it. */
 void channel_drop(struct channel *channel);
 /* Frees all of a session that has ended. */
-void channel_drop_all(struct session *session);
+void channel_drop_all(struct session *session, enum channel_owner owner);
 /* Those who sleep shall see that the session is lost. */
 void channel_wake_all(const struct session *session);
 /* In a child of fork(): there are none. */

@@ -153,8 +153,11 @@ int session_hello(struct session *session)
 		__atomic_add_fetch(&session->generation, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&session->live, session->generation, __ATOMIC_RELEASE);
 	__atomic_store_n(&session->state, SESSION_READY, __ATOMIC_RELEASE);
-	/* without the thread signals wait until messages are looked at anyway */
-	if (welcome.flags & RUMP_SP_SIGNALS)
+	/*
+	 * Without the thread signals wait until messages are looked at anyway.  One that a child
+	 * in shared memory made would be libc's in a process that has none.
+	 */
+	if (welcome.flags & RUMP_SP_SIGNALS && session == &session_own)
 		control_listen(session);
 	return 0;
 }
@@ -297,9 +300,8 @@ static int init_socket(int fd)
 	return error ? error : session_ensure(session);
 }
 
-static int init_url(const char *text, const uint8_t *secret)
+int session_connect(struct session *session, const char *text, const uint8_t *secret)
 {
-	struct session *session = &session_own;
 	struct config_error error;
 	struct rump_url url;
 	int result;
@@ -323,7 +325,7 @@ static int init_url(const char *text, const uint8_t *secret)
 
 int rumpclient_init_url(const char *url, const uint8_t *secret)
 {
-	return error_return(init_url(url, secret));
+	return error_return(session_connect(&session_own, url, secret));
 }
 
 int rumpclient_init_socket(int fd)
@@ -345,7 +347,7 @@ int rumpclient_init(void)
 		config_error_set(&last_error, "RUMP_SERVER is not set", NULL);
 		return error_return(-ENOENT);
 	}
-	return error_return(init_url(url, NULL));
+	return error_return(session_connect(&session_own, url, NULL));
 }
 
 unsigned int rumpclient_generation(void)

@@ -187,6 +187,14 @@ static void tcp_close(struct session *session, bool is_ours)
 	session->stream = session->retired = NULL;
 }
 
+void tcp_forget(struct session *session)
+{
+	if (session->retired)
+		ops->close(session->retired, RUMPSP_TCP_ELSEWHERE);
+	ops->close(session->stream, RUMPSP_TCP_ELSEWHERE);
+	session->stream = session->retired = NULL;
+}
+
 /* A connection that the server has given a cookie for. */
 static int connect_with_cookie(const struct session *session, uint32_t kind,
 			       const struct rump_sp_cookie *cookie, struct rumpsp_tcp **ret_stream)
@@ -282,9 +290,10 @@ static int tcp_channel_open(struct channel *channel, const struct rump_sp_channe
 	return 0;
 }
 
-static void tcp_channel_close(struct channel *channel, bool is_ours)
+static void tcp_channel_close(struct channel *channel, enum channel_owner owner)
 {
-	ops->close(channel->stream, is_ours);
+	ops->close(channel->stream,
+		   owner == CHANNEL_CHILDS ? RUMPSP_TCP_ELSEWHERE : owner == CHANNEL_OURS);
 	host(SYS_munmap, channel->shared, channel->size);
 }
 

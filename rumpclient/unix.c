@@ -142,10 +142,10 @@ static int unix_channel_open(struct channel *channel, const struct rump_sp_chann
 	return 0;
 }
 
-static void unix_channel_close(struct channel *channel, bool is_ours)
+static void unix_channel_close(struct channel *channel, enum channel_owner owner)
 {
 	/* MADV_DONTFORK: somebody else may have these addresses in a child */
-	if (is_ours)
+	if (owner != CHANNEL_PARENTS)
 		host(SYS_munmap, channel->shared, channel->size);
 }
 

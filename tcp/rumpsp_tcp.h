@@ -73,6 +73,9 @@ struct rumpsp_tcp_serve {
 	int (*connected)(void *arg, int fd, const char *peer);
 };
 
+/* of close() */
+#define RUMPSP_TCP_ELSEWHERE 2
+
 struct rumpsp_tcp_ops {
 	int version;
 
@@ -128,7 +131,9 @@ struct rumpsp_tcp_ops {
 	int (*load)(int fd, struct rumpsp_tcp **ret_stream);
 	/*
 	 * Closes this process' descriptor and forgets the keys; is_ours: ends the connection
-	 * also for processes that have copies (not so in a child of fork).
+	 * also for processes that have copies (not so in a child of fork), or
+	 * RUMPSP_TCP_ELSEWHERE: memory is shared with the process that has the descriptor,
+	 * here its number means nothing.
 	 */
 	void (*close)(struct rumpsp_tcp *stream, int is_ours);
 

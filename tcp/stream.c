@@ -257,12 +257,15 @@ long stream_receive(struct rumpsp_tcp *stream, void *message, size_t size, unsig
 
 void stream_close(struct rumpsp_tcp *stream, int is_ours)
 {
+	if (is_ours == RUMPSP_TCP_ELSEWHERE)
+		goto forget;
 	if (is_ours)
 		host_call(SYS_shutdown, stream->fd, SHUT_RDWR);
 	if (stream->is_server)
 		fd_drop_server(stream->fd);
 	else
 		fd_drop(stream->fd);
+forget:
 	sodium_memzero(&stream->sending, sizeof(stream->sending));
 	sodium_memzero(&stream->receiving, sizeof(stream->receiving));
 	host_call(SYS_munmap, stream, sizeof(*stream));

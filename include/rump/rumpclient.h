@@ -88,6 +88,11 @@ int rumpclient_fork_socket(const struct rumpclient_fork *fork);
 void rumpclient_exec_failed(int fd);
 /* A prefork made elsewhere (by the kernel of this process): takes its socket over. */
 struct rumpclient_fork *rumpclient_fork_of_socket(int fd);
+/*
+ * By a child that shares memory with a parent that has no connection: makes one of its own,
+ * to be entered; rumpclient_init_url() for it.  The parent calls fork_cancel() later.
+ */
+struct rumpclient_fork *rumpclient_fork_of_url(const char *url, const uint8_t *secret);
 
 /* execve(2) that keeps the rump descriptors that are not close-on-exec. */
 int rumpclient_exec(const char *path, char *const argv[], char *const envp[]);

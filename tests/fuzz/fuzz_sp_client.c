@@ -145,9 +145,9 @@ static int fuzz_channel_open(struct channel *channel, const struct rump_sp_chann
 	return 0;
 }
 
-static void fuzz_channel_close(struct channel *channel, bool is_ours)
+static void fuzz_channel_close(struct channel *channel, enum channel_owner owner)
 {
-	(void)is_ours;
+	(void)owner;
 	REQUIRE(channel->shared == (struct rump_sp_channel *)memory && is_open);
 	is_open = false;
 }
@@ -287,7 +287,7 @@ static void one_memfd(struct session *session)
 	REQUIRE(is_within(channel.data, RUMP_SP_DATA_SIZE, (uint8_t *)channel.shared,
 			  channel.size));
 	REQUIRE(channel.data >= (char *)(channel.shared + 1));
-	transport_unix.channel_close(&channel, true);
+	transport_unix.channel_close(&channel, CHANNEL_OURS);
 }
 
 static void start(void)
@@ -341,7 +341,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (self.channel)
 		channel_drop(self.channel);
 	self.channel = NULL;
-	channel_drop_all(&session);
+	channel_drop_all(&session, CHANNEL_OURS);
 	REQUIRE(!is_open);
 	for (uint32_t i = 0; i < session.parked_end; i++) {
 		if (session.parked[i].is_used)
