@@ -222,6 +222,14 @@ long handle_fcntl(struct call *call)
 	return rump_call(call, args);
 }
 
+/* Two descriptors of different sides, if they are any. */
+static long not_both(int a, int b)
+{
+	return is_error(host(SYS_fcntl, a, F_GETFD)) || is_error(host(SYS_fcntl, b, F_GETFD))
+		       ? -EBADF
+		       : -EXDEV;
+}
+
 long handle_ioctl(struct call *call)
 {
 	int fd = call->args[0], rump_fd = fdtable_get(fd), source;
@@ -242,7 +250,7 @@ long handle_ioctl(struct call *call)
 	case FICLONE:
 		source = fdtable_get(args[2]);
 		if ((source >= 0) != (rump_fd >= 0))
-			return -EXDEV;
+			return not_both(fd, args[2]);
 		args[2] = source >= 0 ? source : args[2];
 		break;
 	case FICLONERANGE:
@@ -250,7 +258,7 @@ long handle_ioctl(struct call *call)
 			return -EFAULT;
 		source = fdtable_get(range.src_fd);
 		if ((source >= 0) != (rump_fd >= 0))
-			return -EXDEV;
+			return not_both(fd, range.src_fd);
 		if (source >= 0) {
 			range.src_fd = source;
 			args[2] = (long)&range;

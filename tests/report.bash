@@ -49,9 +49,12 @@ needs_host_ext4() {
 in_image() {
 	local image=$T/disk result=0
 	make_image ext4 "$image" 64m
-	RUMP_TEST_KERNEL=$kernel rump_with "path=/rump,image=$(escape_word "$image")${words:+,$words}" \
-		"$@" || result=$?
-	check_image ext4 "$image" >"$T/fsck" 2>&1 || { cat "$T/fsck"; return 1; }
+	RUMP_CONSOLE=$T/console RUMP_TEST_KERNEL=$kernel \
+		rump_with "path=/rump,image=$(escape_word "$image")${words:+,$words}" "$@" || result=$?
+	check_image ext4 "$image" >"$T/fsck" 2>&1 || {
+		cat "$T/fsck" "$T/console"
+		return 1
+	}
 	return $result
 }
 
