@@ -34,6 +34,7 @@
 #include "dispatch.h"
 #include "exec.h"
 #include "exec_image.h"
+#include "exec_look.h"
 #include "family.h"
 #include "fdtable.h"
 #include "links.h"
@@ -47,6 +48,7 @@
 #define VERSION "1"
 #define LIBRARY "librumphijack"
 #define TOKEN_SIZE (FAMILY_NAME_SIZE + FAMILY_SECRET_SIZE)
+#define PRELOAD_MAX 1024      /* bytes of an LD_PRELOAD that is looked at */
 #define ENTRIES_MAX (1 << 20) /* pointers in an environment */
 
 /* Whether LD_PRELOAD is what brought us here: then a program without it is not ours. */
@@ -168,7 +170,7 @@ static void put_variable(char *to, int control, const struct exec_image *image)
 
 static bool names_library(const char *list)
 {
-	char text[1024];
+	char text[PRELOAD_MAX];
 	long length = user_strlen(list, sizeof(text));
 
 	/* a longer one is not looked at: what we leave does no harm */
@@ -193,6 +195,13 @@ static bool starts_with(const char *entry, const char *name)
 	return true;
 }
 
+/* One that put_preload() has room for. */
+static bool is_preload(const char *entry)
+{
+	return starts_with(entry, "LD_PRELOAD=") &&
+	       user_strlen(entry, PRELOAD_MAX + sizeof("LD_PRELOAD=")) > 0;
+}
+
 /* How many entries, or -errno; whether the library is preloaded for them. */
 static long look_at(char *const *theirs, bool *ret_is_hijacked)
 {
@@ -209,6 +218,39 @@ static long look_at(char *const *theirs, bool *ret_is_hijacked)
 			*ret_is_hijacked = names_library(entry + strlen("LD_PRELOAD="));
 	}
 	return theirs ? -E2BIG : 0;
+}
+
+/* Where the library stands in LD_PRELOAD: the element's start and length. */
+static bool find_library(const char *list, long *ret_start, long *ret_length)
+{
+	long start = 0, end, name;
+
+	for (; list[start]; start = end + !!list[end]) {
+		for (end = name = start; list[end] && list[end] != ':' && list[end] != ' '; end++)
+			if (list[end] == '/')
+				name = end + 1;
+		if (!strncmp(list + name, LIBRARY, strlen(LIBRARY))) {
+			*ret_start = start;
+			*ret_length = end - start;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* LD_PRELOAD with another library, or none, in the place of this one; to: LD_PRELOAD's room. */
+static char *put_preload(char *to, const char *theirs, const char *library)
+{
+	char *start = to, *list;
+	long at, length;
+
+	list = to = put_text(to, "LD_PRELOAD=");
+	put_text(to, theirs + strlen("LD_PRELOAD="));
+	if (!find_library(list, &at, &length))
+		return start;
+	memmove(list + at + strlen(library), list + at + length, strlen(list + at + length) + 1);
+	memcpy(list + at, library, strlen(library));
+	return start;
 }
 
 static int lend_control(const struct rumpclient_fork *fork)
@@ -235,7 +277,8 @@ int exec_prepare(struct call *call, int envp_at, const struct exec_image *image,
 {
 	char *const *theirs = (char *const *)call->args[envp_at];
 	unsigned long table, room;
-	bool is_hijacked;
+	enum reach reach;
+	bool is_hijacked, is_other;
 	long count, kept = 0;
 	char *entry;
 
@@ -245,12 +288,21 @@ int exec_prepare(struct call *call, int envp_at, const struct exec_image *image,
 		return count;
 	if (!is_hijacked)
 		return 0;
-	ret->control = control_of_process(&ret->is_lent);
-	if (ret->control < 0 && !family.exists)
+	reach = exec_look(call);
+	exec_complain(call, reach);
+	/* privileges are nobody's but the program's */
+	if (reach == REACH_PRIVILEGED)
+		return 0;
+	is_other = is_by_environment && (reach == REACH_OTHER_LIBC || reach == REACH_NO_LIBRARY);
+	/* what no preload gets into has no rump process; the programs it starts find the kernel */
+	if (reach == REACH_SAME || reach == REACH_OTHER_LIBC)
+		ret->control = control_of_process(&ret->is_lent);
+	if (ret->control < 0 && !family.exists && !is_other)
 		return 0;
 	table = (count + 2) * sizeof(*theirs);
 	room = text_room(image);
-	ret->size = table + room;
+	ret->size = table + room +
+		    (is_other ? PRELOAD_MAX + sizeof("LD_PRELOAD=") + ROUTE_PATH_MAX : 0);
 	ret->memory = host(SYS_mmap, 0, ret->size, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(ret->memory)) {
@@ -264,12 +316,17 @@ int exec_prepare(struct call *call, int envp_at, const struct exec_image *image,
 			exec_release(ret);
 			return -EFAULT;
 		}
+		if (is_other && is_preload(entry))
+			entry = put_preload((char *)ret->memory + table + room, entry,
+					    reach == REACH_OTHER_LIBC ? exec_other_library : "");
 		if (!starts_with(entry, VARIABLE))
 			ret->envp[kept++] = entry;
 	}
-	entry = (char *)ret->memory + table;
-	put_variable(entry, ret->control, image);
-	ret->envp[kept++] = entry;
+	if (ret->control >= 0 || family.exists) {
+		entry = (char *)ret->memory + table;
+		put_variable(entry, ret->control, image);
+		ret->envp[kept++] = entry;
+	}
 	ret->envp[kept] = NULL;
 	return 0;
 }

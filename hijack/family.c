@@ -278,6 +278,10 @@ static const char *find_server(char *path, const char *search)
 		put_text(path + length, "../bin/" SERVER);
 		if (is_program(path))
 			return path;
+		/* LIBDIR may have one level more: lib/x86_64-linux-gnu */
+		put_text(path + length, "../../bin/" SERVER);
+		if (is_program(path))
+			return path;
 	}
 	while (search && *search) {
 		for (length = 0; search[length] && search[length] != ':'; length++)

@@ -48,12 +48,45 @@ struct trap_vfork {
 	long nr;
 	struct clone_args clone_args;
 	bool is_spawned;
+	long child_stack;
 	char stack[8192];
 };
 _Static_assert(sizeof(struct trap_regs) == 144, "trap.S");
 _Static_assert(offsetof(struct trap_vfork, args) == 152, "trap.S");
 _Static_assert(offsetof(struct trap_vfork, nr) == 200, "trap.S");
 _Static_assert(sizeof(struct trap_vfork) > 8192 + 64, "trap.S");
+
+/*
+ * A child in shared memory, posix_spawn()'s, makes its traps and calls of the kernel on the
+ * stack that it is given, and musl's is 5 KiB, between frames of its parent.  So it gets
+ * another one, with what libc has put at the top: the function's argument.
+ */
+#define CHILD_STACK (128 * 1024)
+#define CHILD_TOP 64
+
+/* The stack, or -errno; *top is the child's stack pointer, which becomes one of the new one. */
+static long make_child_stack(unsigned long *top)
+{
+	long stack = host(SYS_mmap, 0, CHILD_STACK, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	unsigned long new;
+
+	if (is_error(stack))
+		return -ENOMEM;
+	/* aligned as it was; a stack that ends there has no more */
+	new = (stack + CHILD_STACK - 2 * CHILD_TOP) | (*top & 15);
+	for (unsigned long at = 0; at < CHILD_TOP; at += 8)
+		if (user_copy((void *)(new + at), (const void *)(*top + at), 8))
+			break;
+	*top = new;
+	return stack;
+}
+
+static void free_child_stack(long stack)
+{
+	if (stack)
+		host(SYS_munmap, stack, CHILD_STACK);
+}
 
 void trap_vfork_done(struct trap_vfork *block) __attribute__((visibility("hidden")));
 
@@ -62,6 +95,7 @@ void trap_vfork_done(struct trap_vfork *block)
 {
 	if (block->is_spawned)
 		children_spawned();
+	free_child_stack(block->child_stack);
 	host(SYS_munmap, block, sizeof(*block));
 }
 
@@ -77,10 +111,14 @@ static struct self *self_of(unsigned long thread_pointer)
 /* The SIGSYS handler starts with fresh control words; a new thread inherits its maker's. */
 static void restore_control_words(const ucontext_t *frame)
 {
-	const struct _libc_fpstate *state = frame ? frame->uc_mcontext.fpregs : NULL;
+	/* as fxsave writes it; libcs name its members differently */
+	const char *state = frame ? (const char *)frame->uc_mcontext.fpregs : NULL;
 
 	if (state)
-		__asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(state->mxcsr), "m"(state->cwd));
+		__asm__ volatile("ldmxcsr %0\n\tfldcw %1"
+				 :
+				 : "m"(*(const unsigned int *)(state + 24)),
+				   "m"(*(const unsigned short *)state));
 }
 
 static bool is_on(const stack_t *stack, unsigned long address)
@@ -135,7 +173,7 @@ long fork_call(struct call *call, ucontext_t *frame)
 {
 	unsigned long flags, stack, tls;
 	struct clone_args big;
-	long args[6], result;
+	long args[6], result, child_stack = 0;
 	bool is_spawned;
 
 	memcpy(args, call->args, sizeof(args));
@@ -193,6 +231,18 @@ long fork_call(struct call *call, ucontext_t *frame)
 		if (!self.inside)
 			hijack_has_threads = true;
 	}
+	if (flags & CLONE_VFORK) {
+		child_stack = make_child_stack(&stack);
+		if (is_error(child_stack)) {
+			if (is_spawned)
+				children_spawned();
+			return child_stack;
+		}
+		if (call->nr != SYS_clone) {
+			big.stack = child_stack;
+			big.stack_size = stack - child_stack;
+		}
+	}
 	restore_control_words(frame);
 	{
 		unsigned long sp = prepare_child(stack, call->regs,
@@ -211,9 +261,11 @@ long fork_call(struct call *call, ucontext_t *frame)
 		if (is_error(address)) {
 			if (is_spawned)
 				children_spawned();
+			free_child_stack(child_stack);
 			return -ENOMEM;
 		}
 		block->is_spawned = is_spawned;
+		block->child_stack = child_stack;
 		block->start.regs = *call->regs;
 		block->nr = call->nr;
 		memcpy(block->args, args, sizeof(args));
@@ -226,6 +278,7 @@ long fork_call(struct call *call, ucontext_t *frame)
 	result = trap_clone(args, call->nr);
 	if (is_spawned)
 		children_spawned();
+	free_child_stack(child_stack);
 	return result;
 }
 

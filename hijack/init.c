@@ -15,6 +15,7 @@
 #include "children.h"
 #include "dispatch.h"
 #include "exec.h"
+#include "exec_look.h"
 #include "log.h"
 #include "signals.h"
 #include "trap.h"
@@ -81,6 +82,7 @@ __attribute__((constructor)) static void start(void)
 		goto refuse;
 	}
 	boot_remember_directory();
+	exec_look_start();
 	log_start();
 	hijack_is_active = true;
 	signals_start();

@@ -7,10 +7,10 @@
  * below a descriptor of it, and calls that take no directory are turned into those that do.
  */
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "fdtable.h"
+#include "libc.h"
 #include "own.h"
 
 /* ---- the kernel's /proc ---- */

@@ -8,10 +8,9 @@
 #ifndef HIJACK_PLAIN_H
 #define HIJACK_PLAIN_H
 
-#include <sys/single_threaded.h>
-
 #include "dispatch.h"
 #include "fdtable.h"
+#include "libc.h"
 
 /*
  * Whether the first argument of such a number decides all; a constant for a constant.
@@ -43,7 +42,7 @@ static inline bool is_plain_fd(long fd)
  */
 static inline bool may_be_cancelled(void)
 {
-	return hijack_has_trap ? hijack_has_threads : !__libc_single_threaded;
+	return hijack_has_trap ? hijack_has_threads : !LIBC_IS_SINGLE_THREADED;
 }
 
 #endif

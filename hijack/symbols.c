@@ -45,10 +45,16 @@
 int pivot_root(const char *root, const char *old);
 int capset(void *header, const void *data);
 struct mount_attr;
+struct statx;
 
+/* where prototypes differ */
 #ifdef __GLIBC__
 #define ADDRESS(address) (address).__sockaddr__
+#define MARK_MASK uint64_t
+#define MESSAGES_FLAGS int
 #else
+#define MARK_MASK unsigned long long
+#define MESSAGES_FLAGS unsigned int
 #define __CONST_SOCKADDR_ARG const struct sockaddr *
 #define __SOCKADDR_ARG struct sockaddr *
 #define __rlimit_resource_t int
