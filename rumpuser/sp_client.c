@@ -306,8 +306,11 @@ void sp_client_end(struct sp_client *client)
 	sp_channels_close(client, 0, true);
 	if (client->control >= 0)
 		sp_unwatch(client->control);
-	/* who waits for the end of the server sees it by the end of the connection */
-	if (!client->is_kept || !sp_is_stopping()) {
+	/*
+	 * Who waits for the end of the server sees it by the end of the connection: those who
+	 * have said so, and who may be about to, with nothing said yet.
+	 */
+	if (!sp_is_stopping() || (client->is_entered && !client->is_kept)) {
 		host_lock(&client->lock);
 		control = client->control;
 		client->control = -1;

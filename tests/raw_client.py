@@ -9,6 +9,8 @@ restart   asks for a restart; a second connection comes when the answer is there
 leave     as the last process of a private server's family, whose secret is of 32 times
           the letter "y": prints "others live", or, when the server has ended, "ended".
           PID, the other one that holds the lifeline, is killed before; a client stays.
+mute      says nothing; prints "connected" and, when the server has closed the connection,
+          the last line of its log, PID
 """
 
 import errno
@@ -93,4 +95,15 @@ def leave(path):
         sys.exit(f"answer {answer}")
 
 
-{"hold": hold, "restart": restart, "leave": leave}[sys.argv[2]](sys.argv[1])
+def mute(path):
+    connection = connect(path)
+    print("connected", flush=True)
+    try:
+        connection.recv(1)
+    except ConnectionResetError:
+        pass
+    with open(sys.argv[3], encoding="utf-8") as log:
+        print(log.readlines()[-1], end="", flush=True)
+
+
+{"hold": hold, "mute": mute, "restart": restart, "leave": leave}[sys.argv[2]](sys.argv[1])

@@ -353,6 +353,21 @@ s.bind(sys.argv[1]); s.listen(); print("ready", flush=True); time.sleep(60)' "$D
 	[ "$(seconds_since "$start")" -lt 10 ]
 }
 
+@test "who has connected and said nothing yet is there until all is written" {
+	require mke2fs
+	make_image ext4 disk.img 32m
+	printf 'drive /dev/vda disk.img\nmount ext4 /dev/vda /mnt\n' >conf
+	serves -f conf
+	client dd if=/dev/urandom of=/rump/mnt/file bs=64k count=64 status=none
+	python3 "$RUMP_TOP/tests/raw_client.py" "$D/socket" mute "$PWD/log" >said 3>&- &
+	held+=($!)
+	wait_until 10 grep -q connected said
+	stop_server
+	wait_until 10 grep -q stop said
+	cat said
+	grep -q 'stopped: all is written' said
+}
+
 # ---- halt, restart ----
 
 @test "rump.halt: returns when all is written" {
