@@ -22,6 +22,7 @@
 #include "fork.h"
 #include "local.h"
 #include "log.h"
+#include "map.h"
 #include "placeholder.h"
 #include "remote.h"
 #include "signals.h"
@@ -141,6 +142,8 @@ static void become_child(struct prefork *prefork)
 		self.spawned = NULL;
 	}
 	signals_forked();
+	areas_forked();
+	map_remote_forked();
 	helper_forked();
 	family_forked();
 	if (prefork->fork && boot_run(NULL, CALL_STACK, true, take, prefork))

@@ -62,6 +62,7 @@
 #include "fork.h"
 #include "links.h"
 #include "log.h"
+#include "map.h"
 #include "mountinfo.h"
 #include "own.h"
 #include "placeholder.h"
@@ -639,17 +640,45 @@ static inline bool is_kernels_call(const struct call *call)
 	return call->door != DOOR_SYMBOL && boot_is_own_text(call->regs->ip);
 }
 
-long hijack_dispatch(struct call *call)
+static inline __attribute__((always_inline)) long route(struct call *call, const struct row *row)
 {
-	const struct row *row = row_of(call->nr);
-
-	if (row->handler == HANDLER_none || !hijack_is_active)
-		return host_call(call);
-	if (self.inside || is_kernels_thread() || is_kernels_call(call))
-		return inside_call(call);
 	if (row->result == RESULT_NEWFD)
 		return new_fd_call(call, row);
 	return app_call(call, row);
+}
+
+#define MAPPED_TRIES 4
+
+/* What the arguments point to may lie in a mapped rump file. */
+static __attribute__((noinline)) long mapped_call(struct call *call, const struct row *row)
+{
+	long result = -EFAULT;
+
+	map_touch(call);
+	for (int i = 0; i < MAPPED_TRIES; i++) {
+		struct call attempt = *call;
+
+		result = route(&attempt, row);
+		/* pages may be taken away again before they are used */
+		if (result != -EFAULT || !map_touch_again(call))
+			break;
+	}
+	map_remote_check(call);
+	return result;
+}
+
+long hijack_dispatch(struct call *call)
+{
+	const struct row *row = row_of(call->nr);
+	bool is_mapped = __builtin_expect(__atomic_load_n(&areas_exist, __ATOMIC_RELAXED), 0);
+
+	if ((row->handler == HANDLER_none && !is_mapped) || !hijack_is_active)
+		return host_call(call);
+	if (self.inside || is_kernels_thread() || is_kernels_call(call))
+		return inside_call(call);
+	if (is_mapped && call->nr != SYS_rt_sigreturn)
+		return mapped_call(call, row);
+	return route(call, row);
 }
 
 long hijack_call(long nr, long a, long b, long c, long d, long e, long f)

@@ -8,6 +8,7 @@
 #ifndef HIJACK_PLAIN_H
 #define HIJACK_PLAIN_H
 
+#include "areas.h"
 #include "dispatch.h"
 #include "fdtable.h"
 #include "libc.h"
@@ -31,7 +32,8 @@ static inline __attribute__((always_inline)) bool has_fd_row(long nr)
 
 static inline bool is_plain_fd(long fd)
 {
-	return fdtable_is_host((int)fd) && !self.inside && !config.log_unrouted;
+	return fdtable_is_host((int)fd) && !self.inside && !config.log_unrouted &&
+	       !__builtin_expect(areas_exist, 0);
 }
 
 /*

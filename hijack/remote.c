@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "fdtable.h"
 #include "log.h"
+#include "map.h"
 #include "own.h"
 #include "remote.h"
 
@@ -37,6 +38,7 @@ static const struct {
 	{"rumpclient_generation", (void **)&remote.generation},
 	{"rumpclient_export", (void **)&remote.export},
 	{"rumpclient_import", (void **)&remote.import},
+	{"rumpclient_memory", (void **)&remote.memory},
 };
 
 /* The connection that the descriptors in fdtable belong to; 0: there was none yet. */
@@ -164,6 +166,7 @@ static void forget_all(struct call *call)
 		fdtable_set_companion(fd, -1);
 	}
 	rump_proc_forget();
+	map_remote_lost();
 	boot_settle_in(boot_syscall);
 	(void)call;
 }

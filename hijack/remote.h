@@ -31,6 +31,7 @@ struct remote {
 	unsigned int (*generation)(void);
 	int (*export)(int rump_fd);
 	int (*import)(int fd);
+	int (*memory)(void);
 };
 
 extern struct remote remote;

@@ -27,12 +27,15 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "local.h"
+#include "map.h"
 #include "proxy.h"
 #include "signals.h"
 #include "trap.h"
 
 #define SA_RESTORER_FLAG 0x04000000UL
 #define SIGNALS 64
+#define TRAP_PAGE_FAULT 14
+#define ERROR_IS_WRITE 2 /* of the processor's page-fault error code */
 #define KEPT 8 /* siginfos a thread keeps while inside */
 
 static struct {
@@ -184,12 +187,28 @@ static void fatal_entry(int signal, siginfo_t *info, void *context)
 	die_of(signal, info);
 }
 
+/*
+ * Whether the host has raised another signal, or may: in a mapping of a rump file it is the
+ * kernel that says which one it is.
+ */
+static bool was_changed(const siginfo_t *info, const ucontext_t *uc)
+{
+	return areas_may_have((unsigned long)info->si_addr, 1) &&
+	       uc->uc_mcontext.gregs[REG_TRAPNO] == TRAP_PAGE_FAULT;
+}
+
 /* What is neither ours nor the kernel's. */
 static void fault_chain(int signal, siginfo_t *info, void *context)
 {
 	struct kernel_sigaction action = signals_application(signal);
+	ucontext_t *uc = context;
 	unsigned char old;
 
+	if (info->si_code > 0 && user_is_touch(uc->uc_mcontext.gregs[REG_RIP])) {
+		uc->uc_mcontext.gregs[REG_RIP] =
+			user_fault_fixup(uc->uc_mcontext.gregs[REG_RIP]);
+		return;
+	}
 	if (is_function(action.handler) &&
 	    !(info->si_code > 0 && self.shown_mask & SIGNAL_BIT(signal))) {
 		if (self.inside && info->si_code <= 0) {
@@ -205,7 +224,7 @@ static void fault_chain(int signal, siginfo_t *info, void *context)
 	if (action.handler == (void *)SIG_IGN && info->si_code <= 0)
 		return;
 	/* a true fault comes again on return and then finds the default */
-	if (info->si_code > 0) {
+	if (info->si_code > 0 && !was_changed(info, uc)) {
 		action = (struct kernel_sigaction){(void *)SIG_DFL, SA_RESTORER_FLAG, trap_restorer,
 						   0};
 		host_sigaction(signal, &action, NULL);
@@ -213,6 +232,23 @@ static void fault_chain(int signal, siginfo_t *info, void *context)
 	}
 	proxy_leave();
 	die_of(signal, info);
+}
+
+/* In a mapping of a kernel elsewhere.  true: the page is there; else the signal may be another. */
+static bool map_fault(int *signal, siginfo_t *info, bool is_write)
+{
+	int error = map_remote_fault((unsigned long)info->si_addr, is_write);
+
+	if (!error)
+		return true;
+	if (error == -EIO) {
+		*signal = info->si_signo = SIGBUS;
+		info->si_code = BUS_ADRERR;
+	} else if (error != -ENOENT) {
+		*signal = info->si_signo = SIGSEGV;
+		info->si_code = SEGV_ACCERR;
+	}
+	return false;
 }
 
 static void fault_entry(int signal, siginfo_t *info, void *context)
@@ -225,10 +261,13 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 
 	if (proxy_freezes(signal, info))
 		return;
-	if (pc && info->si_code > 0) {
+	if (pc && info->si_code > 0 && !user_is_touch(uc->uc_mcontext.gregs[REG_RIP])) {
 		uc->uc_mcontext.gregs[REG_RIP] = pc;
 		return;
 	}
+	if (info->si_code > 0 && areas_may_have((unsigned long)info->si_addr, 1) &&
+	    map_fault(&signal, info, uc->uc_mcontext.gregs[REG_ERR] & ERROR_IS_WRITE))
+		return;
 	if (!kernels || self.spawned) {
 		fault_chain(signal, info, context);
 		return;

@@ -138,9 +138,10 @@ void complain(const char *piece, ...)
  * in which a fault may be ours; each routine has a landing place.
  */
 __asm__(".text\n"
-	".globl user_copy, user_strlen\n"
-	".hidden user_copy, user_strlen\n"
+	".globl user_copy, user_strlen, user_touch\n"
+	".hidden user_copy, user_strlen, user_touch\n"
 	".type user_copy, @function\n"
+	".type user_touch, @function\n"
 	".type user_strlen, @function\n"
 	"user_copy:\n"
 	"	mov	%rdx, %rcx\n"
@@ -187,6 +188,16 @@ __asm__(".text\n"
 	"	ret\n"
 	"5:	mov	$-36, %rax\n" /* ENAMETOOLONG */
 	"	ret\n"
+	"user_touch:\n"
+	"	test	%esi, %esi\n"
+	"user_touch_begin:\n"
+	"	jnz	1f\n"
+	"	mov	(%rdi), %al\n"
+	"	jmp	2f\n"
+	"1:	lock orb $0, (%rdi)\n"
+	"user_touch_end:\n"
+	"2:	xor	%eax, %eax\n"
+	"	ret\n"
 	"user_fault:\n"
 	"	mov	$-14, %rax\n" /* EFAULT */
 	"	ret\n");
@@ -195,12 +206,20 @@ extern char user_copy_begin[] __attribute__((visibility("hidden")));
 extern char user_copy_end[] __attribute__((visibility("hidden")));
 extern char user_strlen_begin[] __attribute__((visibility("hidden")));
 extern char user_strlen_end[] __attribute__((visibility("hidden")));
+extern char user_touch_begin[] __attribute__((visibility("hidden")));
+extern char user_touch_end[] __attribute__((visibility("hidden")));
 extern char user_fault[] __attribute__((visibility("hidden")));
+
+bool user_is_touch(unsigned long pc)
+{
+	return pc >= (unsigned long)user_touch_begin && pc < (unsigned long)user_touch_end;
+}
 
 unsigned long user_fault_fixup(unsigned long pc)
 {
 	if ((pc >= (unsigned long)user_copy_begin && pc < (unsigned long)user_copy_end) ||
-	    (pc >= (unsigned long)user_strlen_begin && pc < (unsigned long)user_strlen_end))
+	    (pc >= (unsigned long)user_strlen_begin && pc < (unsigned long)user_strlen_end) ||
+	    user_is_touch(pc))
 		return (unsigned long)user_fault;
 	return 0;
 }

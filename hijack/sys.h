@@ -11,6 +11,7 @@
 #define HIJACK_SYS_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -53,6 +54,12 @@ static inline int is_error(long result)
  */
 long user_copy(void *to, const void *from, size_t length);
 long user_strlen(const char *string, size_t max);
+/*
+ * Brings in the page that address lies on, as an access of the application's own does: 0 or
+ * -EFAULT.
+ */
+long user_touch(unsigned long address, int is_write);
+bool user_is_touch(unsigned long pc);
 /* The new pc if pc lies in one of the above, else 0. */
 unsigned long user_fault_fixup(unsigned long pc);
 

@@ -11,11 +11,11 @@
 
 #include "private.h"
 
-int rumpclient_export(int rump_fd)
+/* What a call has made comes as a message with a descriptor. */
+static int take_socket(long id)
 {
 	struct session *session = session_current();
 	struct parked message = {.fd = -1};
-	long id = call(RUMP_SP_CALL_EXPORT, rump_fd);
 	int error;
 
 	if (!is_message_id(id))
@@ -27,6 +27,16 @@ int rumpclient_export(int rump_fd)
 		return error_return(-EPROTO);
 	fd_make_public(message.fd);
 	return message.fd;
+}
+
+int rumpclient_export(int rump_fd)
+{
+	return take_socket(call(RUMP_SP_CALL_EXPORT, rump_fd));
+}
+
+int rumpclient_memory(void)
+{
+	return take_socket(call(RUMP_SP_CALL_MEMORY));
 }
 
 int rumpclient_import(int fd)

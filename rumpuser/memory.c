@@ -40,6 +40,7 @@
 #endif
 
 #define HOST_PAGE 4096UL
+#define POPULATE_MIN (64UL << 10) /* bytes of a mapping that is used as soon as it is made */
 #define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static int memory_fd = -1;
@@ -234,8 +235,10 @@ int memory_create(unsigned long size, struct rumpuser_memory *ret_memory)
 
 int memory_map(unsigned long address, unsigned long offset, unsigned long length, int protection)
 {
-	long result = map_fd(address, length, protection, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
-			     memory_fd, offset);
+	/* the host's own faults cost more than to be told that all of it is wanted */
+	int flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED |
+		    (length >= POPULATE_MIN ? MAP_POPULATE : 0);
+	long result = map_fd(address, length, protection, flags, memory_fd, offset);
 
 	if (!is_error(result))
 		return 0;
@@ -276,6 +279,13 @@ void memory_release(unsigned long offset, unsigned long length)
 	/* no hole can be punched where the file had to be made on some other file system */
 	if (host_call(SYS_madvise, memory, length, MADV_REMOVE))
 		memset(memory, 0, length);
+}
+
+int memory_handle(void)
+{
+	long fd = host_call(SYS_fcntl, memory_fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd < 0 ? (int)fd : file_adopt((int)fd);
 }
 
 void memory_forked(void)

@@ -78,6 +78,8 @@ int memory_unmap(unsigned long address, unsigned long length);
 unsigned long memory_reserve(unsigned long hint, unsigned long length, int is_fixed);
 void memory_unreserve(unsigned long address, unsigned long length);
 void memory_release(unsigned long offset, unsigned long length);
+/* a handle for the file that is the kernel's memory, or -errno */
+int memory_handle(void);
 void memory_forked(void);
 
 /* ---- file.c ---- */

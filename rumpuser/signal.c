@@ -144,20 +144,22 @@ static bool is_fault(const siginfo_t *info)
 	return info->si_code > 0 && !(info->si_signo == SIGBUS && info->si_code == BUS_MCEERR_AO);
 }
 
-static void chain_default(int sig, siginfo_t *info)
+static void chain_default(int sig, siginfo_t *info, bool is_changed)
 {
 	const struct host_action action = {.handler = SIG_DFL};
+	const uint64_t mask = SIGNAL_BIT(sig);
 
 	host_call(SYS_rt_sigaction, sig, &action, NULL, sizeof(action.mask));
-	/* a fault comes again by itself */
-	if (is_fault(info))
+	/* a fault comes again by itself, as the host sees it */
+	if (is_fault(info) && !is_changed)
 		return;
+	host_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &mask, NULL, sizeof(mask));
 	if (host_call(SYS_rt_tgsigqueueinfo, host_call(SYS_getpid), host_call(SYS_gettid), sig,
 		      info))
 		host_call(SYS_tgkill, host_call(SYS_getpid), host_call(SYS_gettid), sig);
 }
 
-static void chain(int sig, siginfo_t *info, ucontext_t *context)
+static void chain(int sig, siginfo_t *info, ucontext_t *context, bool is_changed)
 {
 	int index = caught_index(sig);
 	struct host_action action;
@@ -165,7 +167,7 @@ static void chain(int sig, siginfo_t *info, ucontext_t *context)
 
 	read_action(index, &action);
 	if (action.handler == SIG_DFL || (action.handler == SIG_IGN && is_fault(info))) {
-		chain_default(sig, info);
+		chain_default(sig, info, is_changed);
 		return;
 	}
 	if (action.handler == SIG_IGN)
@@ -219,14 +221,16 @@ static void alternate_stack_off(void)
 	host_call(SYS_rt_sigprocmask, SIG_SETMASK, &old_mask, NULL, sizeof(all));
 }
 
-static bool kernel_took(siginfo_t *info, ucontext_t *context)
+enum taken { TAKEN, NOT_OURS, IS_BUS_ERROR };
+
+static enum taken kernel_took(siginfo_t *info, ucontext_t *context)
 {
 	greg_t *regs = context->uc_mcontext.gregs;
 	bool is_alternate = is_on_alternate_stack(context);
 	unsigned long pc;
 
 	if (!is_fault(info) || kernel_is_forked() || !rumpuser_upcalls->fault || depth >= DEPTH_MAX)
-		return false;
+		return NOT_OURS;
 	if (is_alternate)
 		alternate_stack_off();
 	depth++;
@@ -234,21 +238,29 @@ static bool kernel_took(siginfo_t *info, ucontext_t *context)
 		thread_get(), (unsigned long)regs[REG_RIP], (unsigned long)info->si_addr,
 		!!(regs[REG_ERR] & ERROR_IS_WRITE), (const unsigned long *)regs);
 	depth--;
-	if (pc)
+	if (pc && pc != RUMPUSER_FAULT_BUS) {
 		regs[REG_RIP] = (greg_t)pc;
-	else if (is_alternate) /* the program's handler expects to find it */
+		return TAKEN;
+	}
+	if (is_alternate) /* the program's handler expects to find it */
 		host_call(SYS_sigaltstack, &context->uc_stack, NULL);
-	return pc != 0;
+	return pc ? IS_BUS_ERROR : NOT_OURS;
 }
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	int saved = errno;
-	bool took = kernel_took(info, context);
+	enum taken taken = kernel_took(info, context);
 
 	errno = saved;
-	if (!took)
-		chain(sig, info, context);
+	if (taken == IS_BUS_ERROR) {
+		/* the host only sees that nothing is mapped there */
+		info->si_signo = SIGBUS;
+		info->si_code = BUS_ADRERR;
+		chain(SIGBUS, info, context, sig != SIGBUS);
+	} else if (taken == NOT_OURS) {
+		chain(sig, info, context, false);
+	}
 }
 
 int signal_start(void)

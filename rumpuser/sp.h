@@ -39,6 +39,7 @@
 struct sp_policy {
 	bool is_root_set;
 	unsigned int root_uid;
+	bool is_memory_private;
 	bool has_secret;
 	uint8_t secret[RUMP_SP_SECRET_SIZE];
 	void (*halt)(int is_restart);

@@ -156,6 +156,31 @@ static long call_export(struct sp_channel *channel, int rump_fd)
 	return id;
 }
 
+_Static_assert(RUMP_SP_NR_MAP_OPEN == RUMPUSER_NR_MAP_OPEN &&
+		       RUMP_SP_NR_MAP_FAULT == RUMPUSER_NR_MAP_FAULT &&
+		       RUMP_SP_NR_MAP_DROP == RUMPUSER_NR_MAP_DROP &&
+		       RUMP_SP_NR_MAP_CHECK == RUMPUSER_NR_MAP_CHECK &&
+		       sizeof(struct rump_sp_map) == sizeof(struct rumpuser_map) &&
+		       sizeof(struct rump_sp_map_run) == sizeof(struct rumpuser_map_run),
+	       "the kernel's calls are the protocol's");
+
+/* To who could as well take it: a process of our own user, which we may trace and it us. */
+static long call_memory(struct sp_channel *channel)
+{
+	struct sp_client *client = channel->client;
+	int handle;
+	long id;
+
+	if (!atomic_load(&client->may_direct) || client->policy->is_memory_private)
+		return -EPERM;
+	handle = memory_handle();
+	if (handle < 0)
+		return handle;
+	id = sp_client_send_socket(client, handle);
+	file_close(handle);
+	return id;
+}
+
 static long call(struct sp_channel *channel)
 {
 	const struct rump_sp_turn *turn = &channel->turn;
@@ -170,6 +195,8 @@ static long call(struct sp_channel *channel)
 		return call_fork(channel);
 	case RUMP_SP_CALL_EXPORT:
 		return call_export(channel, (int)args[0]);
+	case RUMP_SP_CALL_MEMORY:
+		return call_memory(channel);
 	case RUMP_SP_CALL_IMPORT:
 		return rumpuser_upcalls->file_import(
 			(const unsigned long long[2]){args[0], args[1]});

@@ -150,6 +150,7 @@ static void policy_make(struct sp_policy *policy, const struct rumpuser_sp_optio
 {
 	policy->is_root_set = options->is_root_set;
 	policy->root_uid = options->root_uid;
+	policy->is_memory_private = options->is_memory_private;
 	policy->halt = options->halt;
 	policy->leave = options->leave;
 	policy->has_secret = options->secret != NULL;

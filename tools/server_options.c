@@ -28,6 +28,7 @@ enum {
 	OPTION_MAKE_SECRET,
 	OPTION_ROOT,
 	OPTION_ANY_ADDRESS,
+	OPTION_PRIVATE_MEMORY,
 	OPTION_LOG,
 	OPTION_PIDFILE,
 	OPTION_HELP,
@@ -43,6 +44,7 @@ static const struct option long_options[] = {
 	{"secret-file", required_argument, NULL, OPTION_SECRET_FILE},
 	{"make-secret", required_argument, NULL, OPTION_MAKE_SECRET},
 	{"root", required_argument, NULL, OPTION_ROOT},
+	{"private-memory", no_argument, NULL, OPTION_PRIVATE_MEMORY},
 	{"any-address", no_argument, NULL, OPTION_ANY_ADDRESS},
 	{"log", required_argument, NULL, OPTION_LOG},
 	{"pidfile", required_argument, NULL, OPTION_PIDFILE},
@@ -76,6 +78,7 @@ static void print_help(void)
 	       "                   (default: the server's own)\n"
 	       "  --secret-file F  what clients of tcp:// must know\n"
 	       "  --make-secret F  makes such a file, and that is all\n"
+	       "  --private-memory no client maps the kernel's memory: files are mapped as copies\n"
 	       "  --any-address    tcp:// may bind other addresses than loopback\n"
 	       "  --log FILE       messages of the kernel and the server; default when detached:\n"
 	       "                   /var/log/rump/NAME.log (root), else\n"
@@ -263,6 +266,9 @@ static int take_option(int letter, const char *value, struct server_options *opt
 		return parse_root(value, options);
 	case OPTION_ANY_ADDRESS:
 		options->is_any_address = true;
+		return 0;
+	case OPTION_PRIVATE_MEMORY:
+		options->is_memory_private = true;
 		return 0;
 	case OPTION_LOG:
 		options->log = value;

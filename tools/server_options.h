@@ -17,7 +17,7 @@ struct server_address {
 };
 
 struct server_options {
-	bool is_foreground, is_verbose, is_any_address;
+	bool is_foreground, is_verbose, is_any_address, is_memory_private;
 	const char *ncpu, *memory; /* NULL: what the environment says */
 	const char *log, *pidfile, *secret_file;
 	long group; /* -1: not given */

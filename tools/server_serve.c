@@ -204,6 +204,7 @@ static int serve_address(const struct server_options *options, const struct serv
 		.secret_file = options->secret_file,
 		.secret = options->secret_fd >= 0 ? server.secret : NULL,
 		.is_any_address = options->is_any_address,
+		.is_memory_private = options->is_memory_private,
 		.halt = on_halt,
 		.leave = options->is_private ? on_leave : NULL,
 	};

@@ -159,6 +159,29 @@ struct rump_sp_signal {
 #define RUMP_SP_CALL_EXPORT	0x10001
 #define RUMP_SP_CALL_IMPORT	0x10002
 
+/*
+ * Mappings, for clients whose memory the server may read directly (RUMP_SP_DIRECT), unless
+ * the server keeps its memory to itself.  MEMORY: the result is the id of a RUMP_SP_SOCKET
+ * message that carries a descriptor of the kernel's memory; -EPERM.  The others are
+ * numbers of system calls that Linux has not; rump_sp(7) tells how they go together.
+ */
+#define RUMP_SP_CALL_MEMORY	0x10003
+#define RUMP_SP_NR_MAP_OPEN	400 /* (struct rump_sp_map *): a rump descriptor, to be exported */
+#define RUMP_SP_NR_MAP_FAULT	401 /* (address, is_write, struct rump_sp_map_run *, count): how many */
+#define RUMP_SP_NR_MAP_DROP	402 /* (start, length): nothing is mapped there any more */
+#define RUMP_SP_NR_MAP_CHECK	403 /* (struct rump_sp_map_run *, count): how many are to be dropped */
+
+struct rump_sp_map {
+	uint64_t flushes_offset; /* in the memory: a uint32_t that rises when there is something to drop */
+	uint64_t memory_size;	 /* bytes */
+};
+
+/* Pages of a mapping, which lie one after the other in the memory. */
+struct rump_sp_map_run {
+	uint64_t address, offset;
+	uint32_t pages, is_writable;
+};
+
 struct rump_sp_export {
 	uint32_t magic, version;
 	uint64_t server_id[2];
@@ -291,6 +314,8 @@ _Static_assert(sizeof(struct rump_sp_welcome) == 56, "wire format");
 _Static_assert(sizeof(struct rump_sp_window) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_turn) == 72 + 16 * RUMP_SP_WINDOWS, "wire format");
 _Static_assert(sizeof(struct rump_sp_answer) == 40, "wire format");
+_Static_assert(sizeof(struct rump_sp_map) == 16, "wire format");
+_Static_assert(sizeof(struct rump_sp_map_run) == 24, "wire format");
 _Static_assert(__builtin_offsetof(struct rump_sp_channel, request) == 64, "wire format");
 _Static_assert(__builtin_offsetof(struct rump_sp_channel, reply) == 128, "wire format");
 _Static_assert(__builtin_offsetof(struct rump_sp_channel, turn) == 192, "wire format");

@@ -130,6 +130,12 @@ int rumpclient_export(int rump_fd);
 /* The rump descriptor for such a socket; EINVAL: it is none, EXDEV: of another server. */
 int rumpclient_import(int fd);
 
+/*
+ * The memory of the server's kernel, to map files from as rump_sp(7) says.  Returns a host
+ * descriptor (close-on-exec); EPERM: the server keeps it to itself.
+ */
+int rumpclient_memory(void);
+
 /* ---- the server ---- */
 
 #define RUMPCLIENT_HALT_RESTART 1

@@ -123,6 +123,25 @@ struct rumpuser_remote {
 	void (*signal)(struct rumpuser_remote *remote, int signal);
 };
 
+/*
+ * Calls of clients that have the kernel's memory (mm/share.c, rump_sp(7)), by numbers that
+ * Linux leaves free.
+ */
+#define RUMPUSER_NR_MAP_OPEN	400	/* (struct rumpuser_map *): a descriptor */
+#define RUMPUSER_NR_MAP_FAULT	401	/* (address, is_write, runs, count): how many */
+#define RUMPUSER_NR_MAP_DROP	402	/* (start, length) */
+#define RUMPUSER_NR_MAP_CHECK	403	/* (runs, count): how many */
+
+/* struct rump_sp_map and rump_sp_map_run */
+struct rumpuser_map {
+	unsigned long long flushes_offset, memory_size;
+};
+
+struct rumpuser_map_run {
+	unsigned long long address, offset;
+	unsigned int pages, is_writable;
+};
+
 #define RUMPUSER_GROUPS_MAX 64
 
 /* A client process.  The kernel copies it, but for `host`. */
@@ -159,6 +178,9 @@ struct rumpuser_file_info {
 #define RUMPUSER_OPEN_PATH	0x20	/* O_PATH */
 #define RUMPUSER_OPEN_NONBLOCK	0x40
 
+/* of rumpuser_upcalls.fault: an access behind the end of a mapped file */
+#define RUMPUSER_FAULT_BUS	1
+
 /* Kernel functions that the host side calls. */
 struct rumpuser_upcalls {
 	int version;
@@ -167,8 +189,8 @@ struct rumpuser_upcalls {
 	/*
 	 * A fault at pc on address addr in the thread of t (NULL: a thread
 	 * that never entered).  Returns a new pc to go on at; pc itself to
-	 * try again; 0 if the fault is not ours.  When the kernel itself is
-	 * at fault it prints and panics.
+	 * try again; 0 if the fault is not ours; RUMPUSER_FAULT_BUS: the program gets
+	 * SIGBUS, BUS_ADRERR.  When the kernel itself is at fault it prints and panics.
 	 * Runs in the signal handler; an alternate stack that this runs on is
 	 * switched off meanwhile, so that it may switch stacks, wait, and fault
 	 * again.  addr is 0 for addresses that are not canonical.  regs: the
@@ -377,6 +399,7 @@ struct rumpuser_sp_options {
 	const char *secret_file;	/* tcp:// */
 	const unsigned char *secret;	/* RUMP_SP_SECRET_SIZE bytes that a hello must have, or NULL */
 	unsigned int is_any_address;	/* tcp:// may bind more than loopback */
+	unsigned int is_memory_private;	/* no client gets the kernel's memory to map files from */
 	/* a client that is root in the rump kernel asks for the end; in a thread of its own */
 	void (*halt)(int is_restart);
 	/* LEAVE: whether the server ends now, which it then does by itself; NULL: never */

@@ -680,6 +680,7 @@ static long stop_kernel(void *unused)
 	unsigned int round, i;
 
 	rump_clients_end();
+	rump_share_sync();
 	ksys_sync();
 	if (!supers)
 		return -ENOMEM;

@@ -105,5 +105,11 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 	/* a thread that has made no call yet may have the address from one that has */
 	if (thread && (thread->in_kernel || thread->is_service))
 		return 0;
-	return rump_kernel_call(app_fault, &fault) ? 0 : pc;
+	switch (rump_kernel_call(app_fault, &fault)) {
+	case 0:
+		return pc;
+	case -EIO:
+		return RUMPUSER_FAULT_BUS;
+	}
+	return 0;
 }

@@ -60,6 +60,7 @@ struct client_start {
 	char name[TASK_COMM_LEN];
 	struct cred *cred;		/* NULL: those of parent */
 	struct rump_process *parent;	/* NULL: pid 1 */
+	bool is_copy;			/* has the parent's mappings */
 	struct completion done;
 	int error;
 };
@@ -74,7 +75,7 @@ void rump_clients_begin(void)
 
 static int become_client(struct client_start *start)
 {
-	int err = rump_become_remote(), dumpable;
+	int err = rump_become_remote(start->is_copy), dumpable;
 
 	if (err)
 		return err;
@@ -113,7 +114,7 @@ static int client_main(void *arg)
 static long start_client(const struct rumpuser_client *client, struct client_start *start)
 {
 	struct kernel_clone_args args = {
-		.flags = CLONE_VM,
+		.flags = start->is_copy ? 0 : CLONE_VM,
 		.exit_signal = SIGCHLD,
 		.fn = client_main,
 		.fn_arg = start,
@@ -167,6 +168,7 @@ static long process_fork(void *arg)
 	struct client_start start = {
 		.parent = current->thread.process,
 		.cred = (struct cred *)get_current_cred(),
+		.is_copy = current->mm->context.has_mappings && current->mm->map_count,
 	};
 
 	fork->pid = start_client(fork->client, &start);
@@ -239,6 +241,7 @@ static long process_exec(void *arg)
 		if (!is_kept(exec, fd))
 			close_fd(fd);
 	exit_itimers(current);
+	rump_share_exec();
 	err = rump_creds_exec();
 	/* nobody has seen the new program's memory as another user */
 	if (uid_eq(current_euid(), current_uid()) && gid_eq(current_egid(), current_gid()))

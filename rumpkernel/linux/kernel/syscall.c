@@ -40,13 +40,44 @@ SYSCALL_DEFINE3(map_shadow_stack, unsigned long, addr, unsigned long, size, unsi
 
 /* ---- mappings: the host's address space must agree ---- */
 
-/* The host chooses the addresses, see arch_get_unmapped_area(). */
+/* The current task's memory is in this process; else its own one knows the addresses. */
+static bool is_here(void)
+{
+	return !current->mm->context.is_remote;
+}
+
+/*
+ * The host chooses the addresses.  What a fixed mapping replaces stays until that is known
+ * to be right.
+ */
 SYSCALL_DEFINE6(mmap, unsigned long, addr, unsigned long, len, unsigned long, prot,
 		unsigned long, flags, unsigned long, fd, unsigned long, off)
 {
-	if (off & ~PAGE_MASK)
+	bool is_fixed = flags & MAP_FIXED && !(flags & MAP_FIXED_NOREPLACE);
+	long ret;
+
+	if (off & ~PAGE_MASK || !len)
 		return -EINVAL;
-	return ksys_mmap_pgoff(addr, len, prot, flags, fd, off >> PAGE_SHIFT);
+	if (PAGE_ALIGN(len) < len)
+		return -ENOMEM;
+	len = PAGE_ALIGN(len);
+	rump_user_maps();
+	if (is_fixed) {
+		ret = ksys_mmap_pgoff(addr, len, prot, flags, fd, off >> PAGE_SHIFT);
+		if (!IS_ERR_VALUE(ret) && is_here())
+			hyp()->unmap(ret, len);
+		return ret;
+	}
+	if (!is_here())
+		return -EINVAL;
+	addr = rump_user_reserve(addr, len, flags & MAP_FIXED_NOREPLACE);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	ret = ksys_mmap_pgoff(addr, len, prot, (flags & ~MAP_FIXED_NOREPLACE) | MAP_FIXED, fd,
+			      off >> PAGE_SHIFT);
+	if (IS_ERR_VALUE(ret))
+		hyp()->unreserve(addr, len);
+	return ret;
 }
 
 /* Only what is the kernel's in the range; the rest is the application's own. */
@@ -82,34 +113,61 @@ static long rump_munmap(unsigned long addr, unsigned long len)
 	return unmap_range(addr, addr + PAGE_ALIGN(len));
 }
 
-/* In place only when it shrinks: behind a mapping the addresses are the host's. */
+/* The addresses behind a mapping may be free; -ENOMEM: they are not. */
+static long grow_in_place(unsigned long addr, unsigned long old_len, unsigned long new_len)
+{
+	unsigned long more;
+	long ret;
+
+	if (!old_len)		/* a copy of a shared mapping */
+		return -ENOMEM;
+	more = rump_user_reserve(addr + old_len, new_len - old_len, true);
+	if (IS_ERR_VALUE(more))
+		return -ENOMEM;
+	ret = sys_mremap(addr, old_len, new_len, 0, 0);
+	if (IS_ERR_VALUE(ret))
+		hyp()->unreserve(more, new_len - old_len);
+	return ret;
+}
+
 static long rump_mremap(unsigned long addr, unsigned long old_len, unsigned long new_len,
 			unsigned long flags, unsigned long new_addr)
 {
-	unsigned long reserved;
+	unsigned long reserved = 0;
 	long ret;
 
 	old_len = PAGE_ALIGN(old_len);
 	new_len = PAGE_ALIGN(new_len);
-	if (new_len <= old_len && !(flags & MREMAP_FIXED)) {
+	if (!new_len || addr & ~PAGE_MASK)
+		return -EINVAL;
+	if (new_len <= old_len && !(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
 		ret = sys_mremap(addr, old_len, new_len, flags, new_addr);
-		if (!IS_ERR_VALUE(ret) && new_len && new_len < old_len)
+		if (!IS_ERR_VALUE(ret) && new_len < old_len)
 			hyp()->unreserve(addr + new_len, old_len - new_len);
 		return ret;
 	}
+	if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+		ret = grow_in_place(addr, old_len, new_len);
+		if (!IS_ERR_VALUE(ret) || !(flags & MREMAP_MAYMOVE))
+			return ret;
+	}
 	if (!(flags & MREMAP_MAYMOVE))
-		return -ENOMEM;
-	if (flags & MREMAP_FIXED)
-		reserved = hyp()->reserve(new_addr, new_len, 1);
-	else
-		reserved = hyp()->reserve(0, new_len, 0);
-	if (!reserved)
-		return -ENOMEM;
-	ret = sys_mremap(addr, old_len, new_len, MREMAP_MAYMOVE | MREMAP_FIXED |
-			 (flags & MREMAP_DONTUNMAP), reserved);
-	if (IS_ERR_VALUE(ret))
-		hyp()->unreserve(reserved, new_len);
-	else if (!(flags & MREMAP_DONTUNMAP))
+		return -EINVAL;
+	if (!(flags & MREMAP_FIXED)) {
+		reserved = rump_user_reserve(0, new_len, false);
+		if (IS_ERR_VALUE(reserved))
+			return -ENOMEM;
+		new_addr = reserved;
+	}
+	ret = sys_mremap(addr, old_len, new_len, flags | MREMAP_FIXED, new_addr);
+	if (IS_ERR_VALUE(ret)) {
+		if (reserved)
+			hyp()->unreserve(reserved, new_len);
+		return ret;
+	}
+	if (!reserved)		/* what lay there */
+		hyp()->unmap(ret, new_len);
+	if (!(flags & MREMAP_DONTUNMAP) && old_len)
 		hyp()->unreserve(addr, old_len);
 	return ret;
 }
@@ -139,6 +197,51 @@ static long rump_futex(u32 __user *uaddr, int op, u32 val, const struct __kernel
 	if (!(op & FUTEX_PRIVATE_FLAG) && !is_own_mapping((unsigned long)uaddr))
 		op |= FUTEX_PRIVATE_FLAG;
 	return sys_futex(uaddr, op, val, to, uaddr2, val3);
+}
+
+/* ---- what clients have written by their mappings is part of the file ---- */
+
+static long share_fsync(unsigned int fd)
+{
+	rump_share_sync();
+	return sys_fsync(fd);
+}
+
+static long share_fdatasync(unsigned int fd)
+{
+	rump_share_sync();
+	return sys_fdatasync(fd);
+}
+
+static long share_sync(void)
+{
+	rump_share_sync();
+	return sys_sync();
+}
+
+static long share_syncfs(int fd)
+{
+	rump_share_sync();
+	return sys_syncfs(fd);
+}
+
+static long share_sync_file_range(int fd, loff_t offset, loff_t bytes, unsigned int flags)
+{
+	rump_share_sync();
+	return sys_sync_file_range(fd, offset, bytes, flags);
+}
+
+static long share_msync(unsigned long start, size_t length, int flags)
+{
+	if (flags & (MS_SYNC | MS_ASYNC))
+		rump_share_sync();
+	return sys_msync(start, length, flags);
+}
+
+static long share_umount(char __user *name, int flags)
+{
+	rump_share_sync();
+	return sys_umount(name, flags);
 }
 
 /* ---- credentials: of the lwps to come as well ---- */
@@ -195,6 +298,13 @@ CHANGES_CREDS(unshare)
 	CREDS(setreuid),			\
 	CREDS(setuid),				\
 	CREDS(unshare),				\
+	IS(fdatasync, share_fdatasync),		\
+	IS(fsync, share_fsync),			\
+	IS(msync, share_msync),			\
+	IS(sync, share_sync),			\
+	IS(sync_file_range, share_sync_file_range), \
+	IS(syncfs, share_syncfs),		\
+	IS(umount2, share_umount),		\
 	OF_THE_HOST(brk),			\
 	OF_THE_HOST(clone),			\
 	OF_THE_HOST(clone3),			\
@@ -229,17 +339,21 @@ static long remote_getdents64(unsigned int fd, struct linux_dirent64 __user *dir
 	return sys_getdents64(fd, dirent, rump_remote_room(count));
 }
 
-/* As for a file that has no mmap. */
-static long no_mmap(void)
-{
-	return -ENODEV;
-}
+asmlinkage long sys_rump_map_open(void __user *ret_map);
+asmlinkage long sys_rump_map_fault(unsigned long address, unsigned int is_write,
+				   void __user *to, unsigned int max);
+asmlinkage long sys_rump_map_drop(unsigned long start, unsigned long length);
+asmlinkage long sys_rump_map_check(void __user *to, unsigned int max);
+asmlinkage long sys_rump_share_mmap(unsigned long addr, unsigned long len, unsigned long prot,
+				    unsigned long flags, unsigned long fd, unsigned long off);
+asmlinkage long sys_rump_share_munmap(unsigned long addr, unsigned long len);
 
 #define REFUSED(name)	IS(name, sys_rump_no_such_call)
 
 /*
- * A client's address space is not here: nothing can be mapped into it, no page of it
- * be found or pinned, and no address of it be kept for after the call.
+ * A client's address space is not here, but for its mappings of files, where it has asked
+ * for those (mm/share.c): no other page of it can be found or pinned, and no address of
+ * it be kept for after the call.
  */
 const sys_call_ptr_t rump_remote_call_table[NR_syscalls] = {
 	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
@@ -247,20 +361,16 @@ const sys_call_ptr_t rump_remote_call_table[NR_syscalls] = {
 	ALL_CALLS,
 	IS(getdents, remote_getdents),
 	IS(getdents64, remote_getdents64),
-	IS(mmap, no_mmap),
+	IS(mmap, sys_rump_share_mmap),
+	IS(munmap, sys_rump_share_munmap),
+	[RUMPUSER_NR_MAP_OPEN] = (sys_call_ptr_t)(void *)sys_rump_map_open,
+	[RUMPUSER_NR_MAP_FAULT] = (sys_call_ptr_t)(void *)sys_rump_map_fault,
+	[RUMPUSER_NR_MAP_DROP] = (sys_call_ptr_t)(void *)sys_rump_map_drop,
+	[RUMPUSER_NR_MAP_CHECK] = (sys_call_ptr_t)(void *)sys_rump_map_check,
 	/* mappings */
-	REFUSED(madvise),
-	REFUSED(mincore),
-	REFUSED(mlock),
-	REFUSED(mlock2),
 	REFUSED(mlockall),
-	REFUSED(mprotect),
-	REFUSED(mremap),
 	REFUSED(mseal),
-	REFUSED(msync),
-	REFUSED(munlock),
 	REFUSED(munlockall),
-	REFUSED(munmap),
 	REFUSED(pkey_alloc),
 	REFUSED(pkey_free),
 	REFUSED(pkey_mprotect),

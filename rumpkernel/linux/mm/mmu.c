@@ -10,6 +10,7 @@
 #include <linux/init.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 #include <asm/cacheflush.h>
@@ -18,6 +19,8 @@
 
 /* pages around a fault that are mapped with it, if they are there */
 #define FAULT_AROUND	16
+/* the same for who reads one page after the other: what one table has */
+#define FAULT_AHEAD	PTRS_PER_PTE
 
 pgd_t swapper_pg_dir[PTRS_PER_PGD] __aligned(PAGE_SIZE);
 bool rump_has_mappings;
@@ -165,6 +168,10 @@ void rump_user_unmap(struct mm_struct *mm, unsigned long start, unsigned long en
 
 	if (!mm->context.has_mappings || end <= start)	/* see asm/tlb.h */
 		return;
+	if (mm->context.is_remote) {
+		rump_share_flush(mm, start, end);
+		return;
+	}
 	if (end != ~0UL) {
 		hyp()->unmap(start & PAGE_MASK, PAGE_ALIGN(end) - (start & PAGE_MASK));
 		return;
@@ -173,22 +180,80 @@ void rump_user_unmap(struct mm_struct *mm, unsigned long start, unsigned long en
 		hyp()->unmap(vma->vm_start, vma->vm_end - vma->vm_start);
 }
 
+/* 0: the tables have nothing there. */
+static pte_t pte_of(struct mm_struct *mm, unsigned long address)
+{
+	pmd_t *pmd = find_pmd(mm, address);
+	pte_t *pte, found = __pte(0);
+	spinlock_t *lock;
+
+	pte = pmd && !pmd_none(*pmd) ? pte_offset_map_lock(mm, pmd, address, &lock) : NULL;
+	if (pte) {
+		if (pte_present(*pte))
+			found = *pte;
+		pte_unmap_unlock(pte, lock);
+	}
+	return found;
+}
+
+/* With the lock of mm, or for a page that goes away only by its owner's doing. */
+bool rump_user_has_page(struct mm_struct *mm, unsigned long address, unsigned long pfn)
+{
+	pte_t pte = pte_of(mm, address);
+
+	return pte_present(pte) && pte_pfn(pte) == pfn;
+}
+
+bool rump_user_is_dirty(struct mm_struct *mm, unsigned long address)
+{
+	pte_t pte = pte_of(mm, address);
+
+	return pte_present(pte) && pte_write(pte) && pte_dirty(pte);
+}
+
+/*
+ * A fault costs a signal of the host's, many times what it costs Linux.  So who reads on
+ * from page to page gets in the tables what the page cache has ahead.  With the lock of mm
+ * for reading.  Returns how many pages the tables may have in that window.
+ */
+unsigned long rump_fault_ahead(struct vm_area_struct *vma, unsigned long address)
+{
+	unsigned long first = address & PMD_MASK, end = min(first + PMD_SIZE, vma->vm_end);
+	struct vm_fault vmf = {
+		.vma = vma,
+		.address = address,
+		.real_address = address,
+		.pgoff = linear_page_index(vma, address),
+		.pmd = find_pmd(vma->vm_mm, address),
+	};
+
+	if (!vma->vm_ops || !vma->vm_ops->map_pages || !vmf.pmd || pmd_none(*vmf.pmd) ||
+	    address == vma->vm_start || !pte_present(pte_of(vma->vm_mm, address - PAGE_SIZE)))
+		return FAULT_AROUND;
+	rcu_read_lock();
+	vma->vm_ops->map_pages(&vmf, vmf.pgoff, vmf.pgoff + ((end - address) >> PAGE_SHIFT) - 1);
+	rcu_read_unlock();
+	return FAULT_AHEAD;
+}
+
 /* Read-only: a page that is not dirty yet is mapped so, to see the first write. */
-static void map_clean(unsigned long start, unsigned long end, unsigned long except, pte_t *pte,
-		      int protection)
+static long map_clean(unsigned long start, unsigned long end, pte_t *pte, int protection)
 {
 	unsigned long n;
+	long ret;
 
 	for (; start < end; start += n << PAGE_SHIFT, pte += n) {
 		n = 1;
-		if (start == except || !pte_present(*pte) || pte_dirty(*pte))
+		if (!pte_present(*pte) || pte_dirty(*pte))
 			continue;
-		while (start + n * PAGE_SIZE < end && start + n * PAGE_SIZE != except &&
-		       pte_present(pte[n]) && !pte_dirty(pte[n]) &&
+		while (start + n * PAGE_SIZE < end && pte_present(pte[n]) && !pte_dirty(pte[n]) &&
 		       pte_pfn(pte[n]) == pte_pfn(*pte) + n)
 			n++;
-		hyp()->map(start, pte_pfn(*pte) << PAGE_SHIFT, n << PAGE_SHIFT, protection);
+		ret = hyp()->map(start, pte_pfn(*pte) << PAGE_SHIFT, n << PAGE_SHIFT, protection);
+		if (ret)
+			return ret;
 	}
+	return 0;
 }
 
 /*
@@ -199,6 +264,7 @@ static void map_clean(unsigned long start, unsigned long end, unsigned long exce
  */
 static long map_around(struct vm_area_struct *vma, unsigned long address, bool is_write)
 {
+	unsigned long size = is_write ? 1 : rump_fault_ahead(vma, address);
 	pmd_t *pmd = find_pmd(vma->vm_mm, address);
 	int protection = RUMPUSER_PROT_READ;
 	unsigned long start, end;
@@ -215,22 +281,40 @@ static long map_around(struct vm_area_struct *vma, unsigned long address, bool i
 		set_pte(pte, pte_mkdirty(*pte));
 	if (vma->vm_flags & VM_EXEC)
 		protection |= RUMPUSER_PROT_EXEC;
-	ret = hyp()->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE,
-			 pte_write(*pte) && pte_dirty(*pte) ? protection | RUMPUSER_PROT_WRITE :
-							      protection);
-	if (ret || is_write)
-		goto out;
+	if (is_write || pte_dirty(*pte)) {
+		ret = hyp()->map(address, pte_pfn(*pte) << PAGE_SHIFT, PAGE_SIZE,
+				 pte_write(*pte) && pte_dirty(*pte) ?
+				 protection | RUMPUSER_PROT_WRITE : protection);
+		if (ret || is_write)
+			goto out;
+	}
 	/* one table has them all */
-	start = max(vma->vm_start, address & ~(FAULT_AROUND * PAGE_SIZE - 1));
-	end = min(vma->vm_end, (address & ~(FAULT_AROUND * PAGE_SIZE - 1)) +
-			       FAULT_AROUND * PAGE_SIZE);
-	map_clean(start, end, address, pte - ((address - start) >> PAGE_SHIFT), protection);
+	size *= PAGE_SIZE;
+	start = max(vma->vm_start, address & -size);
+	end = min(vma->vm_end, (address & -size) + size);
+	/* what was read before is there */
+	if (size > FAULT_AROUND * PAGE_SIZE)
+		start = address;
+	ret = map_clean(start, end, pte - ((address - start) >> PAGE_SHIFT), protection);
 out:
 	pte_unmap_unlock(pte, lock);
 	return ret;
 }
 
-/* In kernel context, may sleep: 0, or -EFAULT if the address is not ours or may not. */
+/*
+ * The host allows so many mappings only (vm.max_map_count), and each run of pages is one.
+ * They are a cache: all go, and those in use come back.
+ */
+static long map_around_again(struct vm_area_struct *vma, unsigned long address, bool is_write)
+{
+	rump_user_unmap(vma->vm_mm, 0, ~0UL);
+	return map_around(vma, address, is_write);
+}
+
+/*
+ * In kernel context, may sleep: 0, or -EFAULT if the address is not ours or may not, -EIO
+ * where Linux has a SIGBUS.
+ */
 long rump_user_fault(unsigned long address, bool is_write, bool is_user)
 {
 	unsigned int flags = FAULT_FLAG_DEFAULT | FAULT_FLAG_USER |
@@ -263,9 +347,14 @@ retry:
 		flags |= FAULT_FLAG_TRIED;
 		goto retry;
 	}
-	if (fault & VM_FAULT_ERROR)
+	if (fault & VM_FAULT_ERROR) {
+		if (fault & (VM_FAULT_SIGBUS | VM_FAULT_HWPOISON | VM_FAULT_HWPOISON_LARGE))
+			ret = -EIO;
 		goto out;
+	}
 	ret = map_around(vma, address, is_write);
+	if (ret == -ENOMEM)
+		ret = map_around_again(vma, address, is_write);
 	if (ret == -EAGAIN) {
 		mmap_read_unlock(mm);
 		goto retry;
@@ -277,24 +366,44 @@ out:
 
 /* ---- addresses ---- */
 
-static unsigned long find_area(unsigned long address, unsigned long length, unsigned long flags)
+/*
+ * Where something is to be mapped; the caller gives it back when that fails.  What lies
+ * elsewhere is the application's, which only the host knows.
+ */
+unsigned long rump_user_reserve(unsigned long address, unsigned long length, bool is_exact)
 {
-	bool is_careful = flags & MAP_FIXED_NOREPLACE;
 	unsigned long found;
 
-	if (length > TASK_SIZE)
+	if (!length || length > TASK_SIZE)
 		return -ENOMEM;
-	found = hyp()->reserve(address, length, flags & MAP_FIXED && !is_careful);
+	found = hyp()->reserve(address, length, false);
 	if (!found)
 		return -ENOMEM;
-	/* what lies there is the application's, which only the host knows */
-	if (is_careful && found != address) {
+	if (is_exact && found != address) {
 		hyp()->unreserve(found, length);
 		return -EEXIST;
 	}
+	return found;
+}
+
+/* The address space of the current task has, or is about to have, mappings. */
+void rump_user_maps(void)
+{
 	current->mm->context.has_mappings = true;
 	rump_has_mappings = true;
-	return found;
+}
+
+/* Calls that say where have seen to it; others, such as shmat(2), come with a wish. */
+static unsigned long find_area(unsigned long address, unsigned long length, unsigned long flags)
+{
+	if (length > TASK_SIZE)
+		return -ENOMEM;
+	if (flags & MAP_FIXED)
+		return address;
+	if (current->mm->context.is_remote)	/* the client knows what is free, we do not */
+		return -ENOMEM;
+	rump_user_maps();
+	return rump_user_reserve(address, length, flags & MAP_FIXED_NOREPLACE);
 }
 
 unsigned long arch_get_unmapped_area(struct file *file, unsigned long address,

@@ -132,10 +132,19 @@ void rump_remote_end(struct rump_remote *remote)
 }
 
 /* As exec does it: nothing of the old one is seen any more. */
-int rump_become_remote(void)
+int rump_become_remote(bool is_copy)
 {
-	struct mm_struct *mm = mm_alloc(), *old = current->mm;
+	struct mm_struct *mm, *old = current->mm;
 
+	if (is_copy) {
+		old->context.is_remote = true;
+		current->thread.is_remote = true;
+		local_irq_disable();
+		switch_mm(old, old, current);
+		local_irq_enable();
+		return 0;
+	}
+	mm = mm_alloc();
 	if (!mm)
 		return -ENOMEM;
 	mm->context.is_remote = true;

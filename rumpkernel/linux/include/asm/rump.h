@@ -38,7 +38,9 @@
 #define RUMP_REQ_JOIN		(-4)	/* get an lwp in process args[0], with the id args[1] */
 #define RUMP_REQ_INIT		(-5)	/* fn(arg) by pid 1, for threads without an lwp; short */
 
+struct mm_struct;
 struct rump_process;
+struct vm_area_struct;
 
 /*
  * A host thread that has entered.  From a static pool that is never given
@@ -301,6 +303,18 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 /* is_user: the application's own access, made again when a signal ends the wait */
 long rump_user_fault(unsigned long address, bool is_write, bool is_user);
 bool rump_kernel_fault(unsigned long address, bool is_write, bool is_exec);
+unsigned long rump_user_reserve(unsigned long address, unsigned long length, bool is_exact);
+void rump_user_maps(void);
+bool rump_user_has_page(struct mm_struct *mm, unsigned long address, unsigned long pfn);
+bool rump_user_is_dirty(struct mm_struct *mm, unsigned long address);
+unsigned long rump_fault_ahead(struct vm_area_struct *vma, unsigned long address);
+
+/* ---- mm/share.c: what clients have mapped ---- */
+void rump_share_flush(struct mm_struct *mm, unsigned long start, unsigned long end);
+/* before an fsync and its like: what clients may have written is dirty. Sleeps. */
+void rump_share_sync(void);
+/* the current process runs another program */
+void rump_share_exec(void);
 
 /* ---- mm/remote_copy.c ---- */
 struct rump_remote *rump_remote_alloc(struct rumpuser_remote *host);
@@ -309,7 +323,10 @@ void rump_remote_free(struct rump_remote *remote);
 void rump_remote_begin(struct rump_remote *remote);
 void rump_remote_end(struct rump_remote *remote);
 unsigned int rump_remote_room(unsigned int n);
-/* The current task's memory is a client's from now on: 0 or -ENOMEM. */
-int rump_become_remote(void);
+/*
+ * The current task's memory is a client's from now on: 0 or -ENOMEM.  is_copy: its address
+ * space is a copy of its parent's, and stays.
+ */
+int rump_become_remote(bool is_copy);
 
 #endif
