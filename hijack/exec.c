@@ -403,6 +403,8 @@ long exec_by_path(struct call *call, int depth)
 		if (!resolved.rump) {
 			memcpy(call->args, resolved.args, sizeof(call->args));
 			result = exec_host_file(call, NULL);
+			if (result == -ENOENT)
+				result = exec_host_script(call, depth);
 			break;
 		}
 		if (log_is_on)

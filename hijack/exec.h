@@ -40,6 +40,8 @@ long exec_host_file(struct call *call, const struct exec_image *image);
 extern const char *exec_path;
 /* Of one of either side; depth: how many scripts have led to it. */
 long exec_by_path(struct call *call, int depth);
+/* Once the host has said ENOENT of it. */
+long exec_host_script(struct call *call, int depth);
 /* Of one in the rump kernel, named by what call_resolve() gave. */
 struct resolved;
 long exec_rump_file(struct call *call, const struct resolved *resolved, int depth);

@@ -125,6 +125,36 @@ static long run_script(struct call *call, struct script *script, const char *pat
 	return result;
 }
 
+/*
+ * A script of the host whose interpreter the host does not find: it may be one of the rump
+ * kernel's, or a script that has such a one.
+ */
+long exec_host_script(struct call *call, int depth)
+{
+	int is_at = call->nr == SYS_execveat;
+	const char *path = (const char *)call->args[is_at];
+	struct scratch scratch = {NULL};
+	struct script script;
+	struct place place;
+	long fd, length, result = -ENOENT;
+
+	if (user_strlen(path, ROUTE_PATH_MAX) <= 0)
+		return result;
+	fd = host(SYS_openat, is_at ? call->args[0] : AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (is_error(fd))
+		return result;
+	length = host(SYS_read, fd, script.line, LINE_MAX_SIZE);
+	host(SYS_close, fd);
+	if (length < 4 || memcmp(script.line, "#!", 2) || !cut_line(&script, length) ||
+	    place_find_path(call, script.interpreter, &scratch, &place))
+		goto out;
+	if (place.side == ROUTE_RUMP || !host(SYS_access, place.path, X_OK))
+		result = run_script(call, &script, path, depth);
+out:
+	scratch_free(&scratch);
+	return result;
+}
+
 /* ---- others ---- */
 
 static long run_copy(struct call *call, int rump_fd, long size)

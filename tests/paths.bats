@@ -38,3 +38,35 @@ teardown() {
 @test "inotify on both sides, the host's watch first" { reports watches host_first; }
 @test "inotify on both sides, the rump kernel's watch first" { reports watches rump_first; }
 @test "fanotify" { needs_root; reports watches files; }
+
+# each COMMAND: on a new image of each kernel; it tells what does not hold by its status
+each() {
+	local kernel failed=()
+	for kernel in $REPORT_KERNELS; do
+		in_image "$@" >"$T/out" 2>&1 || {
+			echo "kernel=$kernel: status $?"
+			cat "$T/out"
+			failed+=("$kernel")
+		}
+	done
+	[ ${#failed[@]} = 0 ]
+}
+
+@test "scripts of the host whose interpreter lies in the rump kernel" {
+	printf '#!/rump/interpreter argument\n' >"$T/script"
+	printf '#!%s\n' "$T/script" >"$T/second"
+	printf '#!/rump/none\n' >"$T/none"
+	chmod +x "$T"/{script,second,none}
+	each "$BASH" -ec 'cp /bin/echo /rump/interpreter
+		[ "$("$1/script" a b)" = "argument $1/script a b" ]
+		[ "$(env "$1/second" c)" = "argument $1/script $1/second c" ]
+		! "$1/none" 2>/dev/null
+		printf "#!/bin/sh\necho \$0 \$*\n" >/rump/interpreter
+		[ "$("$1/script" d)" = "/rump/interpreter argument $1/script d" ]' bash "$T"
+}
+
+@test "a relative RUMP_CONF of a private server" {
+	echo 'mkdir /made' >"$T/conf"
+	cd "$T"
+	RUMP_CONF=conf rump_with path=/rump,kernel=spawn "$BASH" -ec 'cd /; [ -d /rump/made ]'
+}

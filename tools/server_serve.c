@@ -114,6 +114,24 @@ static int set_environment(const struct server_options *options)
 	return 0;
 }
 
+/* What names files is read at boot, when the program's directory has been left. */
+static int make_absolute(const char *name)
+{
+	char path[2 * PATH_MAX], *value = getenv(name);
+	size_t length;
+
+	if (!value || !*value || *value == '/')
+		return 0;
+	if (!getcwd(path, PATH_MAX))
+		return errno;
+	length = strlen(path);
+	if (strlen(value) >= PATH_MAX)
+		return ENAMETOOLONG;
+	path[length] = '/';
+	memcpy(path + length + 1, value, strlen(value) + 1);
+	return setenv(name, path, 1) ? errno : 0;
+}
+
 /* A client takes two descriptors. */
 static void raise_descriptor_limit(void)
 {
@@ -127,10 +145,16 @@ static void raise_descriptor_limit(void)
 
 static int prepare_private(const struct server_options *options, char **argv)
 {
+	static const char *const files[] = {"RUMP_CONF", "RUMP_CONSOLE", "RUMP_MODULES"};
 	int error = server_private_close_others(options, argv);
 
 	if (error)
 		return failed("descriptors", -error);
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		error = make_absolute(files[i]);
+		if (error)
+			return failed(files[i], error);
+	}
 	if (options->secret_fd >= 0)
 		error = server_private_read_secret(options->secret_fd, server.secret);
 	if (error)
