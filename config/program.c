@@ -18,8 +18,11 @@ static void parse_script(const char *head, size_t length, struct program *ret)
 	while (at < length && is_blank(head[at]))
 		at++;
 	while (at < length && head[at] && head[at] != '\n' && !is_blank(head[at])) {
-		if (used == sizeof(ret->interpreter) - 1)
+		/* Linux does not execute what it would have to cut */
+		if (used == sizeof(ret->interpreter) - 1) {
+			*ret->interpreter = '\0';
 			return;
+		}
 		ret->interpreter[used++] = head[at++];
 	}
 	ret->interpreter[used] = '\0';

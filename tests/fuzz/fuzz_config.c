@@ -18,6 +18,7 @@
 
 #include "drive.h"
 #include "hijack_config.h"
+#include "program.h"
 #include "rump_conf.h"
 #include "url.h"
 
@@ -163,6 +164,26 @@ static void url(const char *text)
 			strnlen(url.host, sizeof(url.host)) < sizeof(url.host));
 }
 
+/* The first bytes of a program; they are seldom ELF by themselves. */
+static void executable(const char *bytes, size_t size)
+{
+	static const char magic[] = "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\76";
+	struct program program;
+	char *elf = malloc(size + sizeof(magic));
+
+	REQUIRE(elf);
+	memcpy(elf, magic, sizeof(magic));
+	memcpy(elf + sizeof(magic), bytes, size);
+	for (int i = 0; i < 2; i++) {
+		program_parse(i ? elf : bytes, i ? size + sizeof(magic) : size, &program);
+		REQUIRE(memchr(program.interpreter, 0, sizeof(program.interpreter)));
+		REQUIRE(!*program.interpreter || program.kind == PROGRAM_SCRIPT ||
+			program.kind == PROGRAM_DYNAMIC);
+		program_libc(program.interpreter);
+	}
+	free(elf);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* of exactly that size, so that a byte too far is seen */
@@ -176,6 +197,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hijack(text);
 	drive(text, size);
 	url(text);
+	executable(bytes, size);
 	free(bytes);
 	free(text);
 	return 0;
