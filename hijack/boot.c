@@ -200,11 +200,32 @@ static __attribute__((noinline)) void run_from_stub(long stack, unsigned long si
 	TRAP_RESTORE_VECTORS();
 }
 
+/* The last one that was done with: a fork needs two, and unmapping stops other CPUs. */
+static long kept_stack;
+
+static long stack_take(unsigned long size)
+{
+	long kept = size == CALL_STACK ? __atomic_exchange_n(&kept_stack, 0, __ATOMIC_ACQUIRE) : 0;
+
+	if (kept)
+		return kept;
+	return host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+}
+
+static void stack_give_back(long stack, unsigned long size)
+{
+	long none = 0;
+
+	if (size != CALL_STACK || !__atomic_compare_exchange_n(&kept_stack, &none, stack, false,
+							       __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		host(SYS_munmap, stack, size);
+}
+
 int boot_run(struct call *call, unsigned long size, bool is_open, void (*fn)(void *), void *arg)
 {
 	struct run run = {fn, arg};
-	long stack = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	long stack = stack_take(size);
 
 	if (is_error(stack))
 		return -ENOMEM;
@@ -212,7 +233,7 @@ int boot_run(struct call *call, unsigned long size, bool is_open, void (*fn)(voi
 		run_from_stub(stack, size, is_open, &run);
 	else
 		run_on(stack, size, is_open, &run);
-	host(SYS_munmap, stack, size);
+	stack_give_back(stack, size);
 	if (self.deferred && !self.inside)
 		signals_deliver();
 	return 0;

@@ -143,8 +143,10 @@ void file_forked(void)
 	for (int i = 0; i < BLOCK_COUNT; i++) {
 		slot_t *block = atomic_load(&blocks[i]);
 
+		/* what is not written is still one page with the parent's */
 		for (int j = 0; block && j < BLOCK_HANDLES; j++)
-			fd_close_private(atomic_exchange(&block[j], 0) - 1);
+			if (atomic_load_explicit(&block[j], memory_order_relaxed))
+				fd_close_private(atomic_exchange(&block[j], 0) - 1);
 	}
 	atomic_store(&lowest_free, 0);
 }
