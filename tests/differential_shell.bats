@@ -99,7 +99,8 @@ in_shells() {
 		case a/f1 in a/*) echo match;; esac; mkdir gone; cd gone; rmdir ../gone
 		pwd | sed "s,$D,D,"; ls; echo x >y; cd ..; cd $D; ls -A; rm -r a/b; cd link
 		cd "$D" && (cd a && rm f1 && ls); test -e a/f1 || echo removed
-		mkdir -p up/down; cd up/down; ls "$D/up/down/../" .. ../..; cat ../../a/../a/f2; ls -d ~+ | wc -l
+		mkdir -p up/down; cd up/down; ls "$D/up/down/../" .. ../..; cat ../../a/../a/f2
+		ls -d ~+ | wc -l
 	END
 }
 
@@ -122,7 +123,8 @@ in_shells() {
 		cat f |& tail -1; echo ${PIPESTATUS[@]}; false | true; echo ${PIPESTATUS[@]}
 		set -o pipefail; false | true; echo $?; set +o pipefail
 		for i in {1..8}; do { sleep 0.0$i
-		echo $i >>order; } & done; wait; sort -o order order; tr -d '\n' <order; echo; wait -n; echo $?
+		echo $i >>order; } & done; wait; sort -o order order; tr -d '\n' <order; echo
+		wait -n; echo $?
 		trap 'echo chld >>ch' CHLD; true & wait; trap - CHLD; cat ch | head -1
 		ulimit -f 1; head -c 3000 /dev/zero >big; echo $?; stat -c %s big; ulimit -n 20
 		exec 19<f; read -u 19 x; echo $x; exec 20<f; echo $?
@@ -174,6 +176,21 @@ in_shells() {
 	END
 }
 
+@test "the names of descriptors: /dev/stdin, /dev/fd, /proc/self/fd, /proc/self/cwd" {
+	differ <<-'END'
+		seq 5 >f; exec 5>o1 6>$HOST/o2; echo a | tee /dev/fd/5 /dev/fd/6; echo b >&5
+		exec 5>&- 6>&-; cat o1 $HOST/o2
+		cat /dev/stdin <f; cat /proc/self/fd/0 <f; head -c 2 /dev/fd/0 <f
+		sh -c 'echo to >/dev/stdout' >so; cat so
+		exec 7<f; cat /dev/fd/7; cat /proc/self/fd/7 | wc -l; cat <&7; exec 7<&-
+		mkdir d; touch d/x; cd d; ls /proc/self/cwd/
+		readlink /proc/self/cwd | sed "s,$D,D,"
+		mkfifo -m 600 p2; mknod -m 640 p3 p; stat -c %a p2 p3
+		exec 8<../f; readlink /proc/self/fd/8; ls -l /dev/fd/8 | sed 's/.*->//'
+		stat -L -c '%s %F' /dev/fd/8
+	END
+}
+
 @test "busybox applets" {
 	differ busybox sh <<-'END'
 		alias b=busybox; busybox mkdir -p a/b; busybox seq 300 >a/f; busybox cp -a a c
@@ -187,7 +204,8 @@ in_shells() {
 		busybox sha256sum a/f; busybox gzip d; busybox zcat d.gz; busybox gunzip d.gz
 		busybox bzip2 -k d; busybox bzcat d.bz2; busybox xz -k d 2>/dev/null
 		busybox du -s c >/dev/null; busybox stat -c '%s %a' d
-		busybox touch -d '2001-01-01 00:00:00' d; busybox stat -c %Y d; busybox chmod 600 d
+		busybox touch -d '2001-01-01 00:00:00' d; busybox stat -c %Y d
+		busybox chmod 600 d
 		busybox chown 1:2 d; busybox cp d i; busybox mv i j; busybox rm d
 		busybox test -x j && busybox echo x
 		busybox mktemp -p . xXXXXXX | busybox wc -c; rm x*

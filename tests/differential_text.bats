@@ -39,7 +39,8 @@ setup_file() {
 		find t -type f -name 'e*' -delete -print | sort; find t -empty -type d -delete
 		find t | wc -l; find t -ok rm {} \; </dev/null 2>/dev/null | wc -l; find none
 		find t none -maxdepth 0; chmod 0 t/a/b; find t/a | wc -l
-		find t -xdev -fstype ext4 | wc -l; find t -type s,p | sort; find t -size 6c | sort
+		find t -xdev -fstype ext4 | wc -l; find t -type s,p | sort
+		find t -size 6c | sort
 		find . -xdev -name hello -printf '%D\n' | wc -l; cd t
 		find . .. -maxdepth 1 | sort; find -mindepth 4 -printf '%p\n'
 		find t -files0-from <(printf '.\0') 2>&1 | head -2
@@ -70,7 +71,8 @@ setup_file() {
 	differ <<-'END'
 		cp -a $SHARED/tree t; seq 3000 >f; grep -r 4999 t | md5sum
 		grep -rl hello t | sort; grep -rc 77777 t | sort; grep -n 299 f | head -3
-		grep -R -D skip hello t 2>/dev/null | sort; grep -L deep t/a/b/c/d/* t/hello; grep -q 5 f
+		grep -R -D skip hello t 2>/dev/null | sort; grep -L deep t/a/b/c/d/* t/hello
+		grep -q 5 f
 		echo $?; grep x none; grep x t; grep -s x none t; grep -rh deep t
 		grep -ro 'dee' t; grep -rZ hello t | tr '\0' '!' | sort; grep -f <(echo 2999) f
 		grep -z 1 f | wc -c; grep -c '' f t/hello; grep -D skip -r x t | sort
@@ -230,7 +232,8 @@ setup_file() {
 		opendir my $e, "none" or print "$!\n"; remove_tree("a/b");
 		print -d "a/b" ? "left\n" : "gone\n";
 		print join(" ", map { -r $_ && -w _ && !-x _ ? 1 : 0 } "s", "y", "a"), "\n";
-		print -M "y" > 1000 ? "old\n" : "young\n"; my $u = umask 077; open $o, ">", "um";
+		print -M "y" > 1000 ? "old\n" : "young\n"; my $u = umask 077
+		open $o, ">", "um";
 		close $o; printf "%o %o\n", $u, (stat "um")[2]; POSIX::mkfifo("p", 0600);
 		print -p "p" ? "fifo\n" : "no\n"; if (!fork) { open my $x, ">", "p";
 		print $x "through\n"; exit } open $x::y, "<", "p"; print <$x::y>; wait;
@@ -251,10 +254,12 @@ setup_file() {
 		strings -n 8 t | head -1 | wc -l; printf 'gr\xfc\xdf\n' >lat
 		iconv -f latin1 -t utf8 lat; iconv -f latin1 -t utf8 -o u lat; cat u; look 1 f
 		tr -d 1 <f | md5sum; xxd -p f; expr $(wc -l <f) + 1; factor <f | tail -1
-		seq -s, 5 >s; printf '%s\n' "$(<s)"; 		date -r f +%Y | wc -l; touch -d @0 z; date -ur z; getopt -o ab: -- -a -b x y
+		seq -s, 5 >s; printf '%s\n' "$(<s)"; 		date -r f +%Y | wc -l; touch -d @0 z
+		date -ur z; getopt -o ab: -- -a -b x y
 		logger --version | wc -l; namei -m $D/f | tail -1; lslocks --version | wc -l
 		rename --version 2>&1 | wc -l
-		script -qefc 'cat f | tail -1; tty >/dev/null && echo tty' log; sed -i '1d;$d' log
+		script -qefc 'cat f | tail -1; tty >/dev/null && echo tty' log
+		sed -i '1d;$d' log
 		head -c 5 log | od -c | wc -l; script -qc 'echo in >inside' /dev/null
 		cat inside; ul f | head -1; rev f | head -1; colrm 2 <f | head -1
 		whereis -B $D -f t | wc -l; cksum f; env -C . cat f | md5sum

@@ -250,7 +250,7 @@ on_each_kernel() {
 
 # a kernel that has to outlive its program says one line; bash tells the pid of who was killed
 _without_pids() {
-	sed -E '/^rumphijack: rump kernel: process [0-9]+ waits for /d; s/^(.*: line [0-9]+: +)[0-9]+ /\1PID /'
+	sed -E '/^rumphijack: rump kernel: process [0-9]+ waits for /d; s/^(.*: line [0-9]+:) +[0-9]+ /\1 PID /'
 }
 
 # same COMMAND...; $filter: what both outputs go through, such as sort
