@@ -22,6 +22,8 @@
 # of inodes and of processes are not the same in two runs: a script does not print them.
 #
 #	differ SHELL [ARGUMENT...]	another shell than bash reads the script
+#	differ_alone			each line is a command that is run by itself, from a folder
+#					of the host: its own process has the local kernel
 #	$kernels			the kernels, if not all
 #	$prepare			a script that bash runs before, by the host, in $HOST
 #	$filter				a command that both outputs go through
@@ -110,16 +112,44 @@ _steady_lines() {
 _run_wrapper() {
 	local folder=$1 script=$2
 	shift 2
-	find "$HOST" -mindepth 1 -delete
-	[ -z "${prepare:-}" ] || (cd "$HOST" && bash -e -c "$prepare") || return
 	"${DIFFERENTIAL_UNDER[@]}" sh "$DIFFERENTIAL/wrapper" "$PLACE" "$folder" "$script" "$@" \
 		2>&1 3>&- || echo "the wrapper ended with $?"
+}
+
+_alone() {
+	"${DIFFERENTIAL_UNDER[@]}" "$@" </dev/null
+}
+
+# the shell that reads the lines, its pipes and redirections are the host's
+_run_alone() {
+	local D=$PLACE/$1 script=$2 line since
+	set +e
+	since=$(($(date +%s) - 2))
+	cd "$HOST" || return
+	_alone mkdir "$D"
+	while read -r line <&9; do
+		eval "_alone $line"
+		echo "status $?: ${line%% *}"
+	done 9<"$script" 2>&1 3>&-
+	_alone python3 "$RUMP_TOP/tests/list_tree.py" ${LEAVE_OUT:+-x "$LEAVE_OUT"} -c 300 -s "$since" "$D" 2>&1
+}
+
+# DIFFERENTIAL_RUN FOLDER SCRIPT [SHELL...]
+_run() {
+	find "$HOST" -mindepth 1 -delete
+	[ -z "${prepare:-}" ] || (cd "$HOST" && bash -e -c "$prepare") || return
+	("$DIFFERENTIAL_RUN" "$@")
+}
+
+differ_alone() {
+	local DIFFERENTIAL_RUN=_run_alone
+	differ
 }
 
 # differ [SHELL...] <SCRIPT
 differ() {
 	local kernel failed=() words script folder
-	local DIFFERENTIAL_UNDER=()
+	local DIFFERENTIAL_UNDER=() DIFFERENTIAL_RUN=${DIFFERENTIAL_RUN:-_run_wrapper}
 	[ $# -gt 0 ] || set -- bash
 	export HOST=$DIFFERENTIAL/host
 	is_root || export LEAVE_OUT=owner
@@ -129,7 +159,7 @@ differ() {
 
 	mkdir "$PLACE"
 	DIFFERENTIAL_UNDER=(timeout -k 5 "$limit")
-	_run_wrapper "$folder" "$script" "$@" | _steady_lines >"$T/want"
+	_run "$folder" "$script" "$@" | _steady_lines >"$T/want"
 	chmod -R u+rwx "$PLACE" 2>/dev/null || :
 	rm -rf "$PLACE"
 	if [ -n "${DIFFERENTIAL_KEEP:-}" ]; then
@@ -150,7 +180,7 @@ differ() {
 			words+=,image=$DIFFERENTIAL/$kernel.image
 		fi
 		DIFFERENTIAL_UNDER+=("$words${DIFFERENTIAL_WORDS:+,$DIFFERENTIAL_WORDS}")
-		RUMP_TEST_KERNEL='' _run_wrapper "$folder" "$script" "$@" | _steady_lines >"$T/got"
+		RUMP_TEST_KERNEL='' _run "$folder" "$script" "$@" | _steady_lines >"$T/got"
 		unset RUMP_SERVER
 		if ! diff -a "$T/want" "$T/got" >"$T/diff"; then
 			echo "host, then kernel=$kernel:"
@@ -167,6 +197,14 @@ differ() {
 		fi
 	done
 	[ ${#failed[@]} = 0 ] || { echo "failed: ${failed[*]}"; return 1; }
+}
+
+# $SHARED/tree: one of each kind of thing, with extended attributes
+shared_tree() {
+	make_tree "$SHARED/tree"
+	rm -r "$SHARED/tree/many"
+	setfattr -n user.colour -v blue "$SHARED/tree/hello" "$SHARED/tree/a"
+	touch -d @1600000000 "$SHARED/tree"
 }
 
 # Sizes of folders and numbers of blocks are those of ext4.

@@ -9,12 +9,9 @@ load differential
 # folders are read in an order that the file system's seed makes
 export TAR_OPTIONS=--sort=name
 
-# a tree with one of each kind of thing, which the scripts copy from
 setup_file() {
 	begin_differential
-	make_tree "$SHARED/tree"
-	rm -r "$SHARED/tree/many"
-	setfattr -n user.colour -v blue "$SHARED/tree/hello" "$SHARED/tree/a"
+	shared_tree
 }
 
 @test "tar: every compression, pipes, lists, append, update, delete, concatenate" {

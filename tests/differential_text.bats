@@ -9,8 +9,7 @@ load differential
 
 setup_file() {
 	begin_differential
-	make_tree "$SHARED/tree"
-	rm -r "$SHARED/tree/many"
+	shared_tree
 }
 
 @test "find: tests, actions, -exec, -execdir, -delete, -printf" {
