@@ -296,8 +296,8 @@ _without_rates() {
 		setpriv --reuid=1000 --clear-groups sh -c 'touch mine; mkdir mine.d; chmod 600 f; rm f'
 		stat -c '%n %u:%g' mine mine.d; ls
 		yes | head -n 3 | tee t1 t2; seq 100000 | tee t3 | head -n 1; rm t3
-		tail -n 1 t1; tail -f f --pid=$$ & sleep 0.2; echo more >>f; sleep 1.3; kill %1
-		wait; tail -F f & sleep 0.2; mv f f2; sleep 0.3; echo new >f; sleep 1.5; kill %2
+		tail -n 1 t1; tail -f f & sleep 0.3; echo more >>f; sleep 0.3; kill %1
+		wait; tail -F f & sleep 0.3; mv f f2; sleep 0.3; echo new >f; sleep 0.5; kill %2
 		wait
 		prlimit --nofile=20 cat f; xargs -a f echo; mountpoint d; mountpoint -q d
 		echo $?
