@@ -253,6 +253,12 @@ bool boot_in_use(void)
 	return boot_inherited >= 0 || boot_is_ready();
 }
 
+bool boot_is_expected(void)
+{
+	return boot_in_use() || config.boot_count || boot_kind() == HIJACK_KERNEL_SERVER ||
+	       family_has_kernel();
+}
+
 static int boot(void)
 {
 	if (boot_inherited >= 0) {

@@ -45,6 +45,9 @@ static inline bool boot_is_here(void)
 /* Whether the process has a part in a kernel: ready, or left to it by an exec. */
 bool boot_in_use(void);
 
+/* Whether there is a kernel that has something to show, be it that this process has not used it. */
+bool boot_is_expected(void);
+
 /* Waits while another thread boots; returns the state. [blocks] */
 int boot_settle(void);
 

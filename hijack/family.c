@@ -442,3 +442,15 @@ int family_join(bool may_be_here)
 	complain("no rump kernel: the one of this program does not answer", NULL);
 	return -ETIMEDOUT;
 }
+
+bool family_has_kernel(void)
+{
+	int fd;
+
+	if (!__atomic_load_n(&family.exists, __ATOMIC_SEQ_CST))
+		return false;
+	fd = bind_name();
+	if (fd >= 0)
+		private_close(fd);
+	return fd == -EADDRINUSE;
+}

@@ -35,6 +35,9 @@ int family_make(void);
  */
 int family_join(bool may_be_here);
 
+/* Whether somebody of the family has a kernel already. */
+bool family_has_kernel(void);
+
 /*
  * Leaves the family: the lifeline's end for reading, private, which hangs up when nobody
  * else is left; -1: there is no family.

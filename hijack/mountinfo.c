@@ -18,21 +18,24 @@
 
 #define TABLE_MAX (256 * 1024)
 
-/* file: in the rump kernel's /proc */
+/* file: in a process' directory of /proc, on both sides */
 static const struct view {
-	const char *path, *file;
+	const char *file;
 	int is_mountinfo;
 } views[] = {
-	{"/proc/self/mountinfo", "self/mountinfo", 1},
-	{"/proc/self/mounts", "self/mounts", 0},
-	{"/proc/mounts", "self/mounts", 0},
-	{"/etc/mtab", "self/mounts", 0},
+	{"mountinfo", 1},
+	{"mounts", 0},
 };
 
 static const struct view *view_of(const char *path)
 {
-	for (unsigned int i = 0; i < sizeof(views) / sizeof(views[0]); i++)
-		if (!strcmp(path, views[i].path))
+	const char *file;
+
+	if (!strcmp(path, "/proc/mounts") || !strcmp(path, "/etc/mtab"))
+		return &views[1];
+	file = own_proc_path(path);
+	for (unsigned int i = 0; file && i < sizeof(views) / sizeof(views[0]); i++)
+		if (!strcmp(file, views[i].file))
 			return &views[i];
 	return NULL;
 }
@@ -100,7 +103,7 @@ static long read_rump(struct call *call, const char *file, char *to, long size)
 	int proc = rump_proc(call);
 	long fd, used = 0, n = 0;
 
-	rump_proc_path(path, proc, file);
+	put_text(rump_proc_path(path, proc, "self/"), file);
 	fd = rump(call, SYS_openat, proc, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
@@ -112,13 +115,14 @@ static long read_rump(struct call *call, const char *file, char *to, long size)
 
 static long build(struct call *call, const struct view *view, char *memory)
 {
-	char *table = memory, *line = memory + TABLE_MAX;
+	char *table = memory, *line = memory + TABLE_MAX, path[40];
 	long length, n, fd, source;
 
 	length = read_rump(call, view->file, table, TABLE_MAX);
 	if (length <= 0)
 		return -ENODATA;
-	source = host(SYS_open, view->path, O_RDONLY | O_CLOEXEC);
+	put_text(put_text(path, "/proc/self/"), view->file);
+	source = host(SYS_open, path, O_RDONLY | O_CLOEXEC);
 	if (is_error(source))
 		return source;
 	fd = host(SYS_memfd_create, "mounts", wants_cloexec(call) ? 1 : 0);
@@ -146,7 +150,7 @@ long mountinfo_open(struct call *call)
 	long memory, fd;
 	int flags;
 
-	if (!boot_in_use() || !config.path_count)
+	if (!config.path_count)
 		return -ENODATA;
 	if (call->nr == SYS_open) {
 		path = (const char *)call->args[0];
@@ -160,7 +164,7 @@ long mountinfo_open(struct call *call)
 	if (flags & (O_ACCMODE | O_PATH) || user_strlen(path, 64) < 0)
 		return -ENODATA;
 	view = view_of(path);
-	if (!view)
+	if (!view || !boot_is_expected() || boot_ensure(call))
 		return -ENODATA;
 	memory = host(SYS_mmap, 0, 2 * TABLE_MAX, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

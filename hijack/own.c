@@ -259,6 +259,90 @@ int own_find_number(struct call *call, int dirfd, const char *path, struct scrat
 		       ret);
 }
 
+/* ---- the numbers that a process has ---- */
+
+/* struct linux_dirent64, and linux_dirent, which has its type at the end */
+struct entry {
+	unsigned long inode, next;
+	unsigned short length;
+	char rest[6];
+};
+
+static bool is_private(const struct entry *entry, long nr)
+{
+	const char *name = nr == SYS_getdents64 ? entry->rest + 1 : entry->rest;
+	long fd;
+
+	if (*name < '1' || *name > '9')
+		return false;
+	fd = get_decimal(&name);
+	return !*name && fd < FDTABLE_MAX && fdtable_get(fd) == FDTABLE_PRIVATE;
+}
+
+static bool shows_numbers(int directory)
+{
+	char link[40], target[64];
+	const char *at;
+	long length;
+
+	put_decimal(put_text(link, "/proc/self/fd/"), directory);
+	length = host(SYS_readlink, link, target, sizeof(target) - 1);
+	if (is_error(length))
+		return false;
+	target[length] = '\0';
+	at = own_proc_path(target);
+	return at && (!strcmp(at, "fd") || !strcmp(at, "fdinfo"));
+}
+
+/*
+ * Our descriptors are not listed: whoever looks at all of /proc/self/fd would find numbers
+ * there that close() does not know.  The host has just written the entries.
+ */
+static long without_private(struct call *call, long length)
+{
+	char *entries = (char *)call->args[1];
+	long kept = 0, size;
+
+	for (long at = 0; at < length; at += size) {
+		const struct entry *entry = (const struct entry *)(entries + at);
+
+		size = entry->length;
+		if (is_private(entry, call->nr))
+			continue;
+		if (kept != at)
+			memmove(entries + kept, entry, size);
+		kept += size;
+	}
+	return kept;
+}
+
+long handle_getdents(struct call *call)
+{
+	long result;
+
+	if (fdtable_get(call->args[0]) != FDTABLE_HOST)
+		return handle_fd(call);
+	do {
+		result = host_call(call);
+		if (result <= 0)
+			return result;
+		for (long at = 0; at < result;) {
+			const struct entry *entry =
+				(const struct entry *)((char *)call->args[1] + at);
+
+			if (is_private(entry, call->nr)) {
+				if (!shows_numbers(call->args[0]))
+					return result;
+				result = without_private(call, result);
+				break;
+			}
+			at += entry->length;
+		}
+		/* 0 would mean the end */
+	} while (!result);
+	return result;
+}
+
 /* ---- calls without a directory ---- */
 
 bool own_give_directory(struct call *call)
