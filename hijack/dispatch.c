@@ -95,6 +95,7 @@ static const char names[HIJACK_NR_MAX][24] = {
 
 __thread struct self self __attribute__((tls_model("initial-exec")));
 const char *cwd_of_process;
+bool root_is_rump;
 
 const struct row *row_of(long nr)
 {

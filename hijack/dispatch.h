@@ -24,7 +24,7 @@
 	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
 	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)		\
 	X(name_to_handle) X(open_by_handle) X(name) X(sendto)	\
-	X(watch) X(unwatch) X(vmsplice) X(getdents) X(munmap) X(mremap) X(range)
+	X(watch) X(unwatch) X(vmsplice) X(getdents) X(chroot) X(munmap) X(mremap) X(range)
 /* clang-format on */
 
 #define NUMBER(name) HANDLER_##name,
@@ -119,6 +119,12 @@ static inline void cwd_set(const char *outside)
 	else
 		cwd_of_process = outside;
 }
+
+/*
+ * The root directory is in the rump kernel, by chroot(2): so are all absolute paths, as the
+ * rump kernel has them.
+ */
+extern bool root_is_rump;
 
 /* The `outside` of a directory of the rump kernel when no path led to it. */
 const char *outside_of(const char *directory);

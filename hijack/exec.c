@@ -10,6 +10,7 @@
  *	c	control socket of the rump process		l	lifeline, root pid
  *	t	name and secret of the family			m	placeholder:descriptor
  *	p	epoll descriptor:its companion			w	cwd_outside, length first
+ *	r	the root directory is in the rump kernel
  *	i, j	likewise FDTABLE_MIXED, FDTABLE_MIXED_RUMP
  *	d	boot_directory					s	RUMP_SERVER of the socket
  *	u	nothing of the rump process has been used, and all of it is kept
@@ -149,6 +150,8 @@ static void put_variable(char *to, int control, const struct exec_image *image)
 		to = put_companions(to, ";j=", FDTABLE_MIXED_RUMP);
 		if (cwd_outside())
 			to = put_string(to, ";w=", cwd_outside());
+		if (root_is_rump)
+			to = put_text(to, ";r=1");
 		if (is_untouched())
 			to = put_text(to, ";u=1");
 	}
@@ -441,7 +444,7 @@ struct left {
 	const char *token, *outside, *directory, *server;
 	const char *libraries, *path, *name;
 	long outside_length, directory_length, server_length, path_length, name_length;
-	bool is_untouched;
+	bool is_untouched, is_rooted;
 };
 
 /* "5:/rump" */
@@ -507,6 +510,9 @@ static bool parse(const char *at, struct left *ret)
 		case 's':
 			if (!take_string(&at, &ret->server, &ret->server_length))
 				return false;
+			break;
+		case 'r':
+			ret->is_rooted = true;
 			break;
 		case 'u':
 			ret->is_untouched = true;
@@ -728,6 +734,7 @@ void exec_start(bool is_wanted)
 	private_keep(left.control);
 	boot_inherited = left.control;
 	take_fds(&left);
+	root_is_rump = left.is_rooted;
 	if (left.outside) {
 		memcpy(outside, left.outside, left.outside_length);
 		cwd_set(outside);

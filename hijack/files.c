@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/stat.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 
 #include "boot.h"
 #include "dispatch.h"
@@ -245,6 +246,27 @@ long handle_chdir(struct call *call)
 	return result;
 }
 
+long handle_chroot(struct call *call)
+{
+	struct scratch scratch = {NULL};
+	struct resolved resolved;
+	long result = call_resolve(call, &scratch, &resolved);
+
+	if (!result && !resolved.rump) {
+		memcpy(call->args, resolved.args, sizeof(call->args));
+		result = host_call(call);
+	} else if (!result) {
+		result = rump_call(call, resolved.args);
+		if (!result) {
+			root_is_rump = true;
+			if (cwd_outside())
+				cwd_set("");
+		}
+	}
+	scratch_free(&scratch);
+	return result;
+}
+
 long handle_fchdir(struct call *call)
 {
 	struct scratch scratch = {NULL};
@@ -307,26 +329,41 @@ long handle_getcwd(struct call *call)
 
 /* ---- others ---- */
 
+/* A source that is a path; the file system's type decides what others mean. */
+static bool find_source(struct call *call, struct scratch *scratch, struct place *ret)
+{
+	const char *text = (const char *)call->args[0];
+	bool is_tree = call->args[3] & (MS_BIND | MS_MOVE);
+
+	return text && user_strlen(text, ROUTE_PATH_MAX) > 0 && (*text == '/' || is_tree) &&
+	       !place_find(call, AT_FDCWD, text, scratch, 1, ret) && ret->dirfd == AT_FDCWD;
+}
+
 long handle_mount(struct call *call)
 {
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	struct place source;
 	long result = call_resolve(call, &scratch, &resolved);
+	bool is_found;
 
-	if (!result && !resolved.rump) {
+	if (result)
+		goto out;
+	is_found = find_source(call, &scratch, &source);
+	/* a tree of one kernel cannot be at a place of the other's */
+	if (is_found && call->args[3] & (MS_BIND | MS_MOVE) &&
+	    (source.side == ROUTE_RUMP) != resolved.rump) {
+		result = -EXDEV;
+	} else if (!resolved.rump) {
 		memcpy(call->args, resolved.args, sizeof(call->args));
 		result = host_call(call);
-	} else if (!result) {
+	} else {
 		/* a source under /rump is a device or directory of the rump kernel */
-		const char *text = (const char *)call->args[0];
-
-		if (text && user_strlen(text, ROUTE_PATH_MAX) > 0 && *text == '/' &&
-		    !place_find(call, AT_FDCWD, text, &scratch, 1, &source) &&
-		    source.side == ROUTE_RUMP)
+		if (is_found && source.side == ROUTE_RUMP)
 			resolved.args[0] = (long)source.path;
 		result = rump_call(call, resolved.args);
 	}
+out:
 	scratch_free(&scratch);
 	return result;
 }

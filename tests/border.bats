@@ -38,9 +38,9 @@ across() {
 		host=$1
 		cp "$host/file" /rump/copied
 		cp --reflink=auto "$host/file" /rump/auto
-		! cp --reflink=always "$host/file" /rump/always 2>/dev/null
+		if cp --reflink=always "$host/file" /rump/always 2>/dev/null; then exit 1; fi
 		ln -s "$host/file" /rump/link
-		! ln "$host/file" /rump/hard 2>/dev/null
+		if ln "$host/file" /rump/hard 2>/dev/null; then exit 1; fi
 		install -m 640 "$host/file" /rump/installed
 		mv "$host/file" /rump/moved
 		[ ! -e "$host/file" ]

@@ -39,19 +39,6 @@ teardown() {
 @test "inotify on both sides, the rump kernel's watch first" { reports watches rump_first; }
 @test "fanotify" { needs_root; reports watches files; }
 
-# each COMMAND: on a new image of each kernel; it tells what does not hold by its status
-each() {
-	local kernel failed=()
-	for kernel in $REPORT_KERNELS; do
-		in_image "$@" >"$T/out" 2>&1 || {
-			echo "kernel=$kernel: status $?"
-			cat "$T/out"
-			failed+=("$kernel")
-		}
-	done
-	[ ${#failed[@]} = 0 ]
-}
-
 @test "scripts of the host whose interpreter lies in the rump kernel" {
 	printf '#!/rump/interpreter argument\n' >"$T/script"
 	printf '#!%s\n' "$T/script" >"$T/second"
@@ -60,7 +47,7 @@ each() {
 	each "$BASH" -ec 'cp /bin/echo /rump/interpreter
 		[ "$("$1/script" a b)" = "argument $1/script a b" ]
 		[ "$(env "$1/second" c)" = "argument $1/script $1/second c" ]
-		! "$1/none" 2>/dev/null
+		if "$1/none" 2>/dev/null; then exit 1; fi
 		printf "#!/bin/sh\necho \$0 \$*\n" >/rump/interpreter
 		[ "$("$1/script" d)" = "/rump/interpreter argument $1/script d" ]' bash "$T"
 }

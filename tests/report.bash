@@ -6,7 +6,8 @@
 #
 #	setup_file() { load lib; load report; build_report paths; }
 #	reports paths names		a case; $words: more words of RUMPHIJACK
-#	in_image COMMAND...		on a new image at /rump, for each kernel in turn
+#	each COMMAND...			succeeds on a new image at /rump of each kernel
+#	in_image COMMAND...		on that of $kernel
 
 REPORT_KERNELS=${RUMP_TEST_KERNELS:-local spawn server}
 
@@ -82,4 +83,17 @@ reports() {
 		}
 	done
 	[ ${#failed[@]} = 0 ] || { echo "failed on: ${failed[*]}"; return 1; }
+}
+
+# each COMMAND...: tells what does not hold by its status
+each() {
+	local kernel failed=()
+	for kernel in $REPORT_KERNELS; do
+		in_image "$@" >"$T/out" 2>&1 || {
+			echo "kernel=$kernel: status $?"
+			cat "$T/out"
+			failed+=("$kernel")
+		}
+	done
+	[ ${#failed[@]} = 0 ]
 }
