@@ -201,7 +201,9 @@ int sp_client_connect(int fd, const struct sp_policy *policy, bool is_elsewhere)
 		error = connection_start(client);
 	if (error) {
 		atomic_fetch_sub(&sp.silent, 1);
-		file_close(handle);
+		/* else who waits for the server's end sees it by that of the connection */
+		if (!sp_is_stopping())
+			file_close(handle);
 		sp_client_unref(client);
 	}
 	return error;
