@@ -34,6 +34,7 @@ import kconfig
 import kmake
 import modindex
 import overlay
+import prelink
 import report
 import source
 
@@ -75,7 +76,7 @@ class Build:
 
     def inputs(self):
         scripts = [module.__file__ for module in
-                   (components, kconfig, kmake, modindex, overlay, report, source)]
+                   (components, kconfig, kmake, modindex, overlay, prelink, report, source)]
         return [*self.source.inputs(), *overlay.inputs(self.options.overlay, HEADERS),
                 os.path.abspath(__file__), *scripts, *gen_syscalls.inputs(), DEFINITIONS, *self.fragments()]
 
@@ -129,6 +130,7 @@ class Build:
             fresh = out + ".new"
             subprocess.run(["objcopy", "--strip-debug", f"--add-gnu-debuglink={debug}",
                             vmlinux, fresh], check=True)
+            prelink.prelink(fresh)
             os.rename(fresh, out)
             with open(note, "w", encoding="utf-8") as file:
                 file.write(made_of)

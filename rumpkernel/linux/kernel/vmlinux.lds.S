@@ -33,7 +33,11 @@ SECTIONS
 	.gnu.version_d : { *(.gnu.version_d) } :text
 	.gnu.version_r : { *(.gnu.version_r) } :text
 	.rela.plt : { *(.rela.plt) } :text
-	.rela.dyn : { *(.rela.dyn) *(.rela.text*) *(.rela.data*) *(.rela*) } :text
+	.rela.dyn : {
+		rump_relocations = .;
+		*(.rela.dyn) *(.rela.text*) *(.rela.data*) *(.rela*)
+		rump_relocations_end = .;
+	} :text
 
 	. = ALIGN(PAGE_SIZE);
 	.text : {
