@@ -19,6 +19,7 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "remote.h"
+#include "threads.h"
 
 #define GROUPS_MAX 1024
 
@@ -77,6 +78,8 @@ long handle_capset(struct call *call)
 	bool is_followed = boot_in_use() && has_capabilities();
 	long result = host_call(call);
 
+	if (!result && boot_in_use())
+		threads_follow(SYS_capset, call->args);
 	if (!result && is_followed)
 		rump(call, SYS_capset, call->args[0], call->args[1]);
 	return result;
@@ -89,9 +92,11 @@ void ids_prctl(struct call *call)
 	case PR_SET_SECUREBITS:
 	case PR_CAPBSET_DROP:
 	case PR_CAP_AMBIENT:
-		if (boot_in_use())
-			rump(call, SYS_prctl, call->args[0], call->args[1], call->args[2],
-			     call->args[3], call->args[4]);
+		if (!boot_in_use())
+			break;
+		threads_follow(SYS_prctl, call->args);
+		rump(call, SYS_prctl, call->args[0], call->args[1], call->args[2], call->args[3],
+		     call->args[4]);
 	}
 }
 

@@ -27,12 +27,11 @@
 #include "local.h"
 #include "proxy.h"
 #include "signals.h"
+#include "threads.h"
 #include "trap.h"
 
 #define SA_RESTORER_FLAG 0x04000000UL
-#define THREADS_MAX 8192
 #define FREEZE_NS 2000000000L /* for threads that do not answer */
-#define BEGIN_TRIES 100	      /* milliseconds that a thread may take to begin */
 #define GRACE_NS 200000000UL  /* for clients that are about to go */
 
 /* ---- threads ---- */
@@ -57,121 +56,28 @@ bool proxy_freezes(int signal, siginfo_t *info)
 		host(SYS_futex, &never, FUTEX_WAIT_PRIVATE, 0, NULL);
 }
 
-/* The first bytes of a file of /proc/self/task/TID; "" of one that has ended. */
-static void read_task(int tid, const char *file, char *text, long size)
+/* One of the kernel's that is stopped may have the kernel stopped with it. */
+static bool freeze(int tid)
 {
-	char path[64];
-	long fd, length = 0;
-
-	put_text(put_text(put_decimal(put_text(path, "/proc/self/task/"), tid), "/"), file);
-	fd = host(SYS_open, path, O_RDONLY | O_CLOEXEC);
-	if (!is_error(fd)) {
-		length = host(SYS_read, fd, text, size - 1);
-		host(SYS_close, fd);
-	}
-	text[length < 0 ? 0 : length] = '\0';
-}
-
-static unsigned long mask_of(int tid)
-{
-	unsigned long mask = 0;
-	char status[2048];
-
-	read_task(tid, "status", status, sizeof(status));
-	for (const char *p = status; *p; p++) {
-		if (strncmp(p, "\nSigBlk:\t", 9))
-			continue;
-		for (p += 9; *p && *p != '\n'; p++)
-			mask = mask << 4 | (*p <= '9' ? *p - '0' : *p - 'a' + 10);
-		break;
-	}
-	return mask;
-}
-
-/*
- * Whether a thread is one of the kernel's, as its signal mask tells: one of those that is
- * stopped may have the kernel stopped with it.  libc lets a new thread begin with all
- * blocked; its own mask follows soon.
- */
-static bool is_kernels(int tid)
-{
-	struct timespec pause = {0, 1000000};
-	unsigned long mask = mask_of(tid);
-
-	for (int i = 0; i < BEGIN_TRIES && mask & SIGNAL_BIT(SIGSEGV); i++) {
-		host(SYS_nanosleep, &pause, NULL);
-		mask = mask_of(tid);
-	}
-	return (mask | SIGNALS_UNBLOCKABLE) == (SIGNALS_OF_SERVICE | SIGNALS_UNBLOCKABLE);
-}
-
-static bool is_in(const int *tids, unsigned int count, int tid)
-{
-	for (unsigned int i = 0; i < count; i++)
-		if (tids[i] == tid)
-			return true;
-	return false;
-}
-
-struct entry {
-	unsigned long inode, offset;
-	unsigned short length;
-	unsigned char type;
-	char name[];
-};
-
-/* Signals the threads that are not in the list yet; how many there were. */
-static unsigned int signal_new(int *tids, unsigned int *count)
-{
-	long fd = host(SYS_open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), length;
-	char buffer[2048] __attribute__((aligned(8)));
-	unsigned int found = 0;
-
-	if (is_error(fd))
-		return 0;
-	while ((length = host(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0) {
-		struct entry *entry;
-
-		for (long at = 0; at < length; at += entry->length) {
-			const char *name;
-			int tid;
-
-			entry = (struct entry *)(buffer + at);
-			name = entry->name;
-			tid = get_decimal(&name);
-			if (tid <= 0 || tid == freezer || is_in(tids, *count, tid) ||
-			    *count == THREADS_MAX)
-				continue;
-			tids[(*count)++] = tid;
-			if (is_kernels(tid) ||
-			    host(SYS_tgkill, host(SYS_getpid), tid, SIGSEGV))
-				continue;
-			found++;
-		}
-	}
-	host(SYS_close, fd);
-	return found;
+	return !thread_is_kernels(tid) && !host(SYS_tgkill, host(SYS_getpid), tid, SIGSEGV);
 }
 
 static void freeze_threads(void)
 {
 	struct timespec timeout = {FREEZE_NS / 1000000000, FREEZE_NS % 1000000000};
-	unsigned int count = 0, asked = 0, more, now;
-	long memory = host(SYS_mmap, 0, THREADS_MAX * sizeof(int), PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int asked = 0, more, now;
+	struct threads_seen seen;
 
-	if (is_error(memory))
-		return;
+	threads_seen_make(&seen);
 	__atomic_store_n(&freezer, host(SYS_gettid), __ATOMIC_RELEASE);
-	/* one that was on its way may have made another */
-	while ((more = signal_new((int *)memory, &count))) {
+	while ((more = threads_each_new(&seen, freeze))) {
 		asked += more;
 		while ((now = __atomic_load_n(&said, __ATOMIC_ACQUIRE)) < asked)
 			if (host(SYS_futex, &said, FUTEX_WAIT_PRIVATE, now, &timeout) ==
 			    -ETIMEDOUT)
 				break;
 	}
-	host(SYS_munmap, memory, THREADS_MAX * sizeof(int));
+	threads_seen_free(&seen);
 }
 
 /* ---- descriptors ---- */

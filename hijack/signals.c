@@ -30,6 +30,7 @@
 #include "map.h"
 #include "proxy.h"
 #include "signals.h"
+#include "threads.h"
 #include "trap.h"
 
 #define SA_RESTORER_FLAG 0x04000000UL
@@ -259,7 +260,7 @@ static void fault_entry(int signal, siginfo_t *info, void *context)
 		__atomic_load_n(&kernel_handlers[signal == SIGBUS], __ATOMIC_ACQUIRE);
 	unsigned char old;
 
-	if (proxy_freezes(signal, info))
+	if (proxy_freezes(signal, info) || threads_obey(signal, info))
 		return;
 	if (pc && info->si_code > 0 && !user_is_touch(uc->uc_mcontext.gregs[REG_RIP])) {
 		uc->uc_mcontext.gregs[REG_RIP] = pc;

@@ -72,6 +72,12 @@ python() {
 
 @test "a child whose system calls are filtered" { families confined; families_first confined; }
 
+@test "a process that gives up its rights, and with it the kernel's threads" {
+	is_root || skip_or_fail "root"
+	families_first drops
+	families drops
+}
+
 @test "without the trap: the functions of the C library alone" {
 	no_trap() {
 		local case

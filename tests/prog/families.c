@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -468,6 +470,35 @@ static int confined(void)
 	return 0;
 }
 
+static void keep_capabilities(unsigned int mask)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {{mask, mask, 0}, {0, 0, 0}};
+
+	must(syscall(SYS_capset, &header, data) == 0);
+}
+
+/* Root gives up all but one capability, then that: libc's way is by all threads at once. */
+static int drops(void)
+{
+	gid_t group = 65534;
+	int fd;
+
+	write_file("f", "text");
+	fd = open(at("f"), O_RDWR);
+	must(fd >= 0);
+	must(prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0);
+	must(setresuid(65534, 65534, 65534) == 0);
+	keep_capabilities(1 << CAP_SETGID);
+	must(setgroups(1, &group) == 0);
+	must(setresgid(65534, 65534, 65534) == 0);
+	keep_capabilities(0);
+	must(write(fd, "more", 4) == 4);
+	must(setresuid(0, 0, 0) == -1 && errno == EPERM);
+	must(open(at("f"), O_RDWR) == -1 && errno == EACCES);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(void);
@@ -482,6 +513,7 @@ static const struct {
 	{"blocked", blocked},
 	{"passed", passed},
 	{"confined", confined},
+	{"drops", drops},
 	{"child_fds", child_fds},
 };
 
