@@ -4,10 +4,12 @@
 #include <linux/linkage.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/socket.h>
 #include <linux/syscalls.h>
 #include <asm/rump.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include "../mm/direct.h"
 
 /*
  * What belongs to the host process: its registers, its heap, its own life.  An
@@ -244,6 +246,19 @@ static long share_umount(char __user *name, int flags)
 	return sys_umount(name, flags);
 }
 
+/* ---- sockets ---- */
+
+/*
+ * The pages of a message would be kept until it is acknowledged, and the application's
+ * are the host's: who asks for that learns that it has to be copied.
+ */
+static long copying_setsockopt(int fd, int level, int name, char __user *value, int length)
+{
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
+		return -EOPNOTSUPP;
+	return sys_setsockopt(fd, level, name, value, length);
+}
+
 /* ---- credentials: of the lwps to come as well ---- */
 
 #define CHANGES_CREDS(name)								\
@@ -298,6 +313,17 @@ CHANGES_CREDS(unshare)
 	CREDS(setreuid),			\
 	CREDS(setuid),				\
 	CREDS(unshare),				\
+	IS(pread64, rump_direct_pread),		\
+	IS(preadv, rump_direct_preadv),		\
+	IS(preadv2, rump_direct_preadv2),	\
+	IS(pwrite64, rump_direct_pwrite),	\
+	IS(pwritev, rump_direct_pwritev),	\
+	IS(pwritev2, rump_direct_pwritev2),	\
+	IS(read, rump_direct_read),		\
+	IS(readv, rump_direct_readv),		\
+	IS(write, rump_direct_write),		\
+	IS(writev, rump_direct_writev),		\
+	IS(setsockopt, copying_setsockopt),	\
 	IS(fdatasync, share_fdatasync),		\
 	IS(fsync, share_fsync),			\
 	IS(msync, share_msync),			\
