@@ -72,7 +72,26 @@ def file_rows(table, count, work):
                   host[figure], goal)
 
 
+def map_rows(table, count, work):
+    """64 MiB of a file in the page cache, by a new mapping each time."""
+    image = os.path.join(work, "map.ext4")
+    make_ext4(image, IMAGE_SIZE)
+    with HostFolder(image, work) as folder:
+        host = figures([bench_program("host"), "map", folder, count(15)])
+    for kernel in "local", "spawn":
+        make_ext4(image, IMAGE_SIZE)
+        rump = figures(["env", *preloaded(image, kernel), bench_program("host"), "map", "/rump",
+                        count(15)])
+        table.row(f"mmap of ext4 through the preload, kernel={kernel}: read of a page", "ns",
+                  [PAGE / gb_s for gb_s in rump["map_read_gb_s"]],
+                  [PAGE / gb_s for gb_s in host["map_read_gb_s"]], "<= 1.11")
+        for figure, what in (("map_random_us", "a page at random"),
+                             ("map_write_fault_us", "a page's first write")):
+            table.row(f"... {what}", "us", rump[figure], host[figure], "-")
+
+
 def rows(table, count, work):
     start_rows(table, count, work)
+    map_rows(table, count, work)
     door_rows(table, count)
     file_rows(table, count, work)

@@ -164,14 +164,19 @@ _Static_assert(RUMP_SP_NR_MAP_OPEN == RUMPUSER_NR_MAP_OPEN &&
 		       sizeof(struct rump_sp_map_run) == sizeof(struct rumpuser_map_run),
 	       "the kernel's calls are the protocol's");
 
-/* To who could as well take it: a process of our own user, which we may trace and it us. */
+/* Who could as well take it: a process of our own user, which we may trace and it us. */
+static bool may_have_memory(const struct sp_client *client)
+{
+	return atomic_load(&client->may_direct) && !client->policy->is_memory_private;
+}
+
 static long call_memory(struct sp_channel *channel)
 {
 	struct sp_client *client = channel->client;
 	int handle;
 	long id;
 
-	if (!atomic_load(&client->may_direct) || client->policy->is_memory_private)
+	if (!may_have_memory(client))
 		return -EPERM;
 	handle = memory_handle();
 	if (handle < 0)
@@ -188,6 +193,9 @@ static long call(struct sp_channel *channel)
 
 	for (int i = 0; i < 6; i++)
 		args[i] = turn->args[i];
+	/* others would only make the kernel keep pages */
+	if (turn->number == RUMP_SP_NR_MAP_OPEN && !may_have_memory(channel->client))
+		return -EPERM;
 	if (turn->number >= 0 && turn->number < RUMP_SP_CALL_FORK)
 		return rumpuser_upcalls->syscall((long)turn->number, args);
 	switch (turn->number) {
