@@ -357,7 +357,7 @@ static void all(bool may_direct)
 static void on_disk(void)
 {
 	char image[] = "/tmp/rump-remote-XXXXXX", command[128];
-	int fd = mkstemp(image);
+	int fd = mkstemp(image), other;
 	int error;
 
 	if (fd < 0 || ftruncate(fd, 64 << 20))
@@ -382,11 +382,19 @@ static void on_disk(void)
 	write_and_read("/mnt/file", true);
 	fd = client_open(channel, "/mnt/file", O_RDWR | O_DIRECT);
 	ok(fd >= 0, "O_DIRECT");
-	is_int(client_call(channel, pread64, (unsigned long)fd, AT(BIG), 4096, 0), -EFAULT,
-	       "finds no pages of the client");
+	memset(client->memory + BIG, 'x', 4096);
+	is_int(client_call(channel, pread64, (unsigned long)fd, AT(BIG), 4096, 0), 4096,
+	       "goes through memory of the kernel's");
+	other = client_open(channel, "/mnt/file", O_RDONLY);
+	is_int(client_call(channel, pread64, (unsigned long)other, AT(2 * BIG), 4096, 0), 4096,
+	       "without it");
+	ok(!memcmp(client->memory + BIG, client->memory + 2 * BIG, 4096), "the same bytes");
+	client_call(channel, close, (unsigned long)other);
+	is_int(client_call(channel, pread64, (unsigned long)fd, AT(BIG + 1), 4096, 0), -EINVAL,
+	       "its rules stay");
 	is_int(client_call(channel, pread64, (unsigned long)fd, (unsigned long)client->memory + BIG,
 			   4096, 0),
-	       -EFAULT, "nor of the server");
+	       -EFAULT, "memory of the server is none of the client's");
 	client_call(channel, close, (unsigned long)fd);
 	channel_close(channel);
 }

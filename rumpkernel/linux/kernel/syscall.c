@@ -376,6 +376,28 @@ asmlinkage long sys_rump_share_munmap(unsigned long addr, unsigned long len);
 
 #define REFUSED(name)	IS(name, sys_rump_no_such_call)
 
+/* For who has mappings; the addresses of others mean nothing here. */
+#define OF_SHARES(name, function)							\
+	static long shares_##name(unsigned long a1, unsigned long a2, unsigned long a3,	\
+				  unsigned long a4, unsigned long a5, unsigned long a6)	\
+	{										\
+		sys_call_ptr_t call = (sys_call_ptr_t)(void *)function;			\
+											\
+		return rump_share_exists() ? call(a1, a2, a3, a4, a5, a6) : -ENOSYS;	\
+	}
+
+OF_SHARES(madvise, sys_madvise)
+OF_SHARES(mincore, sys_mincore)
+OF_SHARES(mlock, sys_mlock)
+OF_SHARES(mlock2, sys_mlock2)
+OF_SHARES(mprotect, sys_mprotect)
+OF_SHARES(mremap, sys_mremap)
+OF_SHARES(msync, share_msync)
+OF_SHARES(munlock, sys_munlock)
+OF_SHARES(munmap, sys_rump_share_munmap)
+
+#define SHARES(name)	IS(name, shares_##name)
+
 /*
  * A client's address space is not here, but for its mappings of files, where it has asked
  * for those (mm/share.c): no other page of it can be found or pinned, and no address of
@@ -388,7 +410,15 @@ const sys_call_ptr_t rump_remote_call_table[NR_syscalls] = {
 	IS(getdents, remote_getdents),
 	IS(getdents64, remote_getdents64),
 	IS(mmap, sys_rump_share_mmap),
-	IS(munmap, sys_rump_share_munmap),
+	SHARES(madvise),
+	SHARES(mincore),
+	SHARES(mlock),
+	SHARES(mlock2),
+	SHARES(mprotect),
+	SHARES(mremap),
+	SHARES(msync),
+	SHARES(munlock),
+	SHARES(munmap),
 	[RUMPUSER_NR_MAP_OPEN] = (sys_call_ptr_t)(void *)sys_rump_map_open,
 	[RUMPUSER_NR_MAP_FAULT] = (sys_call_ptr_t)(void *)sys_rump_map_fault,
 	[RUMPUSER_NR_MAP_DROP] = (sys_call_ptr_t)(void *)sys_rump_map_drop,

@@ -181,6 +181,16 @@ static struct shares *make(struct mm_struct *mm)
 	return shares;
 }
 
+bool rump_share_exists(void)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = find(current->mm);
+	rcu_read_unlock();
+	return found;
+}
+
 /* All clients have the same empty table until they have something in it. */
 static int own_tables(struct mm_struct *mm)
 {

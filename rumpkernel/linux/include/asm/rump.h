@@ -311,6 +311,8 @@ unsigned long rump_fault_ahead(struct vm_area_struct *vma, unsigned long address
 
 /* ---- mm/share.c: what clients have mapped ---- */
 void rump_share_flush(struct mm_struct *mm, unsigned long start, unsigned long end);
+/* the current process may have mappings, as a client */
+bool rump_share_exists(void);
 /* before an fsync and its like: what clients may have written is dirty. Sleeps. */
 void rump_share_sync(void);
 /* the current process runs another program */
