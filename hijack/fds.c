@@ -7,13 +7,10 @@
  */
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 
 #include "dispatch.h"
 #include "fdtable.h"
 #include "placeholder.h"
-#include "watch.h"
 
 /* A second descriptor for rump_fd; the same dead one without a connection. */
 static int rump_dup(struct call *call, int rump_fd)
@@ -218,60 +215,6 @@ long handle_fcntl(struct call *call)
 		return host_call(call);
 	}
 	memcpy(args, call->args, sizeof(args));
-	args[0] = rump_fd;
-	return rump_call(call, args);
-}
-
-/* Two descriptors of different sides, if they are any. */
-static long not_both(int a, int b)
-{
-	return is_error(host(SYS_fcntl, a, F_GETFD)) || is_error(host(SYS_fcntl, b, F_GETFD))
-		       ? -EBADF
-		       : -EXDEV;
-}
-
-long handle_ioctl(struct call *call)
-{
-	int fd = call->args[0], rump_fd = fdtable_get(fd), source;
-	unsigned int request = call->args[1];
-	struct file_clone_range range;
-	long args[6];
-	int there;
-
-	if (rump_fd == FDTABLE_PRIVATE)
-		return -EBADF;
-	memcpy(args, call->args, sizeof(args));
-	switch (request) {
-	case FIOCLEX:
-	case FIONCLEX:
-		if (rump_fd >= 0)
-			return host(SYS_fcntl, fd, F_SETFD, request == FIOCLEX ? FD_CLOEXEC : 0);
-		return host_call(call);
-	case FICLONE:
-		source = fdtable_get(args[2]);
-		if ((source >= 0) != (rump_fd >= 0))
-			return not_both(fd, args[2]);
-		args[2] = source >= 0 ? source : args[2];
-		break;
-	case FICLONERANGE:
-		if (user_copy(&range, (const void *)args[2], sizeof(range)))
-			return -EFAULT;
-		source = fdtable_get(range.src_fd);
-		if ((source >= 0) != (rump_fd >= 0))
-			return not_both(fd, range.src_fd);
-		if (source >= 0) {
-			range.src_fd = source;
-			args[2] = (long)&range;
-		}
-		break;
-	}
-	if (request == FIONREAD && rump_fd < FDTABLE_PRIVATE) {
-		long result = watch_pending(call, &there);
-
-		return result ? result : user_copy((void *)args[2], &there, sizeof(there));
-	}
-	if (rump_fd < 0)
-		return host_call(call);
 	args[0] = rump_fd;
 	return rump_call(call, args);
 }

@@ -312,6 +312,10 @@ static void memory(void)
 static void names(void)
 {
 	struct file_clone_range range = {0};
+	struct {
+		struct file_dedupe_range range;
+		struct file_dedupe_range_info info[2];
+	} dedupe = {0};
 	char text[8] = "";
 	int in, out, copy;
 
@@ -331,6 +335,13 @@ static void names(void)
 		range.src_fd = in;
 		TELL(ioctl(out, FICLONERANGE, &range));
 		TELL(ioctl(out, FICLONE, 99));
+		dedupe.range.src_length = 4;
+		dedupe.range.dest_count = 2;
+		dedupe.info[0].dest_fd = out;
+		dedupe.info[1].dest_fd = 99;
+		TELL(ioctl(in, FIDEDUPERANGE, &dedupe));
+		TELL(dedupe.info[0].status == -EXDEV);
+		TELL(dedupe.info[0].dest_fd == out);
 		/* the numbers of one over those of the other */
 		copy = TELL(dup(in));
 		TELL(dup2(out, in) == in);
