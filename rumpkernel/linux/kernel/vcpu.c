@@ -7,6 +7,7 @@
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/sched/hotplug.h>
 #include <linux/interrupt.h>
 #include <linux/hardirq.h>
@@ -409,6 +410,12 @@ void rump_user_loop(void)
 				rump_finish_request(thread);
 			} else if (unlikely(current->thread.host != thread)) {
 				rump_finish_request(thread);		/* it left this lwp */
+			} else if (unlikely(!single_task_running())) {
+				/*
+				 * Out of the kernel we need no vCPU: who was woken meanwhile, but
+				 * did not preempt us, does not have to wait for a tick.
+				 */
+				rump_finish_request(thread);
 			} else {
 				thread->request = 0;
 				/* where we are found: no wake-up moves a task that is parked */
