@@ -20,7 +20,7 @@ static int take_socket(long id)
 
 	if (!is_message_id(id))
 		return error_return(host_failed(id) ? (int)id : -EPROTO);
-	error = fork_take_socket(session, id, &message);
+	error = fork_take(session, RUMP_SP_SOCKET, id, &message);
 	if (error)
 		return error_return(error);
 	if (message.fd < 0)
@@ -58,6 +58,28 @@ int rumpclient_import(int fd)
 		return error_return(-EXDEV);
 	imported = call(RUMP_SP_CALL_IMPORT, export.handle[0], export.handle[1]);
 	return error_return(imported == (int)imported ? (int)imported : -EPROTO);
+}
+
+int rumpclient_event(int notifier)
+{
+	struct session *session = session_current();
+	struct parked message = {.fd = -1};
+	long id = call(RUMP_SP_CALL_EVENT, notifier);
+	int error, fd;
+
+	if (!is_message_id(id))
+		return error_return(host_failed(id) ? (int)id : -EPROTO);
+	error = fork_take(session, RUMP_SP_EVENT, id, &message);
+	if (error)
+		return error_return(error);
+	fd = message.fd;
+	if (session->transport->event)
+		fd = session->transport->event(
+			session, message.fd,
+			(const void *)(message.bytes + sizeof(struct rump_sp_message)));
+	else if (fd >= 0)
+		fd_make_public(fd);
+	return error_return(fd == -1 ? -EPROTO : fd);
 }
 
 int rumpclient_halt(int flags)

@@ -57,13 +57,10 @@ static void inherit(struct session *child, const struct session *parent)
 	child->generation = parent->generation;
 }
 
-int fork_take_socket(struct session *session, long id, struct parked *ret_message)
+int fork_take(struct session *session, enum rump_sp_type type, long id, struct parked *ret_message)
 {
-	int error = control_wait(session, RUMP_SP_SOCKET, (uint32_t)id, ret_message->bytes,
-				 sizeof(ret_message->bytes), &ret_message->fd,
-				 host_now() + ANSWER_TIME);
-
-	return error;
+	return control_wait(session, type, (uint32_t)id, ret_message->bytes,
+			    sizeof(ret_message->bytes), &ret_message->fd, host_now() + ANSWER_TIME);
 }
 
 static int make_child(struct session *parent, struct session *child)
@@ -74,7 +71,7 @@ static int make_child(struct session *parent, struct session *child)
 
 	if (!is_message_id(id))
 		return host_failed(id) ? (int)id : -EPROTO;
-	error = fork_take_socket(parent, id, &message);
+	error = fork_take(parent, RUMP_SP_SOCKET, id, &message);
 	if (error)
 		return error;
 	inherit(child, parent);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <rump/rump_calls.h>
+
 #include "private.h"
 
 /* Larger pieces a server that may reads itself: one copy less. */
@@ -100,6 +102,9 @@ struct row {
 #ifndef SYS_fchmodat2
 #define SYS_fchmodat2 452
 #endif
+
+/* what only rump kernels have */
+#define SYS_rump_notify_poll RUMP_SYS_NOTIFY_POLL
 
 #define READS(name, ...) [SYS_##name] = {{__VA_ARGS__}},
 static const struct row rows[] = {

@@ -62,6 +62,9 @@ struct transport {
 	/* what came with a RUMP_SP_SOCKET message becomes a session of this transport */
 	int (*adopt)(struct session *session, struct session *child, int fd,
 		     const struct rump_sp_cookie *cookie);
+	/* what came with a RUMP_SP_EVENT message becomes a descriptor, not private; NULL: it is one
+	 */
+	int (*event)(struct session *session, int fd, const struct rump_sp_cookie *cookie);
 };
 
 extern const struct transport transport_unix, transport_tcp;
@@ -242,13 +245,13 @@ void channel_interrupt(struct channel *channel);
 #define call(...) CALL_PAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
 
 /* ---- fork.c, exec.c ---- */
-/* whether the result of RUMP_SP_CALL_FORK or _EXPORT names a message */
+/* whether the result of RUMP_SP_CALL_FORK, _EXPORT or _EVENT names a message */
 static inline bool is_message_id(long result)
 {
 	return result >= 0 && result <= UINT32_MAX;
 }
-/* its message, with what came along */
-int fork_take_socket(struct session *session, long id, struct parked *ret_message);
+/* its message, of type RUMP_SP_SOCKET or _EVENT, with what came along */
+int fork_take(struct session *session, enum rump_sp_type type, long id, struct parked *ret_message);
 /* the connection that rumpclient_exec() has left this program, or -1; only once */
 int exec_inherited(void);
 

@@ -10,6 +10,7 @@
  * handler, may be about to send on it.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -227,10 +228,8 @@ static int tcp_adopt(struct session *session, struct session *child, int fd,
 	return 0;
 }
 
-/* ---- channels ---- */
-
 /*
- * One channel at a time: a server has patience with so many handshakes only, and cuts off
+ * One connection at a time: a server has patience with so many handshakes only, and cuts off
  * who came first.  A thread that is gone, or has left its turn by longjmp(), has no turn.
  */
 static void begin_opening(struct session *session)
@@ -258,6 +257,31 @@ static void end_opening(struct session *session)
 	__atomic_store_n(&session->opening, 0, __ATOMIC_RELEASE);
 	host(SYS_futex, &session->opening, HOST_FUTEX_WAKE | HOST_FUTEX_PRIVATE, 1);
 }
+
+/*
+ * Of the stream only its socket is used: it is readable when the server has sent a record,
+ * and nobody wants to know what is in it.
+ */
+static int tcp_event(struct session *session, int fd, const struct rump_sp_cookie *cookie)
+{
+	struct rumpsp_tcp *stream;
+	int error;
+	long copy;
+
+	fd_close_private(fd);
+	begin_opening(session);
+	error = connect_with_cookie(session, RUMP_SP_OPEN_EVENT, cookie, &stream);
+	end_opening(session);
+	if (error)
+		return error;
+	copy = host(SYS_fcntl, ops->fd(stream), F_DUPFD_CLOEXEC, 0);
+	ops->close(stream, 0);
+	if (!host_failed(copy))
+		host(SYS_fcntl, copy, F_SETFL, O_RDWR | O_NONBLOCK);
+	return (int)copy;
+}
+
+/* ---- channels ---- */
 
 static int tcp_channel_open(struct channel *channel, const struct rump_sp_channel_answer *answer,
 			    int fd)
@@ -323,4 +347,5 @@ const struct transport transport_tcp = {
 	.has_gone = tcp_has_gone,
 	.turn = tcp_turn,
 	.adopt = tcp_adopt,
+	.event = tcp_event,
 };

@@ -185,6 +185,9 @@ static struct rumpuser_ops ops = {
 	.io_submit = io_submit,
 	.io_run = io_run,
 
+	.event_raise = event_raise,
+	.event_close = event_close,
+
 	.module_dir = module_dir,
 	.boot_items = boot_items,
 	.boot_conf = boot_conf,

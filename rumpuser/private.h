@@ -116,6 +116,10 @@ void io_forked(void);
 /* carries out the request; returns its result */
 long io_execute(struct rumpuser_io *io);
 
+/* ---- sp_event.c ---- */
+void event_raise(void *event);
+void event_close(void *event);
+
 /* ---- signal.c ---- */
 int signal_start(void);
 

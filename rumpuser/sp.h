@@ -34,6 +34,7 @@
 
 #define SP_CHANNELS_MAX 16384 /* of a client */
 #define SP_CARRIERS_MAX 256  /* of a client */
+#define SP_EVENTS_MAX 1024   /* of a client */
 
 /* What the server's options make of the clients of one address. */
 struct sp_policy {
@@ -85,6 +86,7 @@ struct sp_client {
 	_Atomic int host_pid; /* 0: not known */
 	_Atomic bool may_direct;
 	_Atomic unsigned int carriers;
+	_Atomic unsigned int host_events;
 
 	_Atomic unsigned int events;
 	_Atomic uint64_t signals; /* bit n - 1 */
@@ -216,7 +218,7 @@ int sp_client_send(struct sp_client *client, const void *message, int handle);
 /* By a thread of a channel: the client has some seconds to read.  [blocks] */
 int sp_client_send_patiently(struct sp_client *client, const void *message, int handle);
 /* the same for a new RUMP_SP_SOCKET message; returns its id */
-long sp_client_send_socket(struct sp_client *client, int handle);
+long sp_client_send_fd(struct sp_client *client, enum rump_sp_type type, int handle);
 
 /* ---- sp_message.c ---- */
 /*
@@ -255,6 +257,11 @@ int sp_memory_begin(struct sp_channel *channel);
 int sp_export(struct sp_client *owner, int rump_fd);
 /* the carrier has been closed everywhere.  The control thread only */
 void sp_carrier_closed(struct sp_carrier *carrier);
+
+/* ---- sp_event.c ---- */
+/* an event for a notifier of the caller's: a handle of what the client gets to wait for */
+int sp_event(struct sp_client *owner, int notifier);
+void sp_events_forked(void);
 
 /* ---- sp_address.c ---- */
 /* a listening socket at path, "@name" for an abstract one; failures are boot errors */

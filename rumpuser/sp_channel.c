@@ -138,7 +138,7 @@ static long call_fork(struct sp_channel *channel)
 	if (handle < 0)
 		return handle;
 	/* if that fails the other end is nowhere any more, and the process ends */
-	id = sp_client_send_socket(channel->client, handle);
+	id = sp_client_send_fd(channel->client, RUMP_SP_SOCKET, handle);
 	file_close(handle);
 	return id;
 }
@@ -151,7 +151,19 @@ static long call_export(struct sp_channel *channel, int rump_fd)
 
 	if (handle < 0)
 		return handle;
-	id = sp_client_send_socket(channel->client, handle);
+	id = sp_client_send_fd(channel->client, RUMP_SP_SOCKET, handle);
+	file_close(handle);
+	return id;
+}
+
+static long call_event(struct sp_channel *channel, int notifier)
+{
+	int handle = sp_event(channel->client, notifier);
+	long id;
+
+	if (handle < 0)
+		return handle;
+	id = sp_client_send_fd(channel->client, RUMP_SP_EVENT, handle);
 	file_close(handle);
 	return id;
 }
@@ -181,7 +193,7 @@ static long call_memory(struct sp_channel *channel)
 	handle = memory_handle();
 	if (handle < 0)
 		return handle;
-	id = sp_client_send_socket(client, handle);
+	id = sp_client_send_fd(client, RUMP_SP_SOCKET, handle);
 	file_close(handle);
 	return id;
 }
@@ -208,6 +220,8 @@ static long call(struct sp_channel *channel)
 	case RUMP_SP_CALL_IMPORT:
 		return rumpuser_upcalls->file_import(
 			(const unsigned long long[2]){args[0], args[1]});
+	case RUMP_SP_CALL_EVENT:
+		return call_event(channel, (int)args[0]);
 	default:
 		return -ENOSYS;
 	}

@@ -225,9 +225,9 @@ int sp_client_send_patiently(struct sp_client *client, const void *message, int 
 	return sent(client, send_patiently(client, message, handle < 0 ? -1 : file_fd(handle)));
 }
 
-long sp_client_send_socket(struct sp_client *client, int handle)
+long sp_client_send_fd(struct sp_client *client, enum rump_sp_type type, int handle)
 {
-	struct rump_sp_message message = {.length = sizeof(message), .type = RUMP_SP_SOCKET};
+	struct rump_sp_message message = {.length = sizeof(message), .type = (uint16_t)type};
 	int error;
 
 	host_lock(&client->lock);

@@ -48,6 +48,7 @@ void sp_forked(void)
 {
 	sp_control_forked();
 	sp_clients_forked();
+	sp_events_forked();
 	sp_serve_forked();
 	sp_tcp_forked();
 }

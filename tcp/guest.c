@@ -187,6 +187,7 @@ static int open_what(struct guest *guest, const struct rump_sp_open *open,
 		return ret_opened->control < 0 ? ret_opened->control : 0;
 	case RUMP_SP_OPEN_FORKED:
 	case RUMP_SP_OPEN_CHANNEL:
+	case RUMP_SP_OPEN_EVENT:
 		ret_opened->parcel = parcel_take(guest->server, open->kind, &open->cookie);
 		return ret_opened->parcel ? 0 : -ENOENT;
 	}
@@ -238,6 +239,9 @@ static void guest_main(void *arg)
 	} else if (open.kind == RUMP_SP_OPEN_CHANNEL) {
 		socket_prepare(stream_fd(stream), true);
 		relay_channel(stream, opened.parcel);
+	} else if (open.kind == RUMP_SP_OPEN_EVENT) {
+		socket_prepare(stream_fd(stream), true);
+		relay_event(stream, opened.parcel);
 	} else {
 		socket_prepare(stream_fd(stream), false);
 		if (opened.parcel) {

@@ -118,6 +118,8 @@ static int parcel_for(struct relay *relay, const struct rump_sp_message *head, s
 {
 	struct rump_sp_channel_answer answer;
 
+	if (head->type == RUMP_SP_EVENT)
+		return parcel_put(relay->session, RUMP_SP_OPEN_EVENT, fd, 0, ret_cookie);
 	if (head->type == RUMP_SP_SOCKET)
 		return parcel_put(relay->session, RUMP_SP_OPEN_FORKED, fd, 0, ret_cookie);
 	if (head->type == RUMP_SP_CHANNEL && head->is_answer && length >= sizeof(answer)) {

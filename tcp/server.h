@@ -70,7 +70,7 @@ void session_channel_end(struct session *session, uint32_t number);
 struct parcel {
 	struct parcel *next;
 	struct rump_sp_cookie cookie;
-	uint32_t kind;	  /* RUMP_SP_OPEN_FORKED or _CHANNEL */
+	uint32_t kind;	  /* RUMP_SP_OPEN_FORKED, _CHANNEL or _EVENT */
 	uint32_t channel; /* its number */
 	int fd;
 	struct session *session; /* who asked for it; a reference */
@@ -92,6 +92,10 @@ bool parcels_drop(struct session *session, bool is_all);
 void relay_control(struct rumpsp_tcp_server *server, struct rumpsp_tcp *stream, int fd);
 /* what a message of the client's becomes: its length for the server, 0: nothing, or -EPROTO */
 long relay_from_client(uint8_t *message, size_t length);
+
+/* ---- relay_event.c ---- */
+/* until one side hangs up; owns both */
+void relay_event(struct rumpsp_tcp *stream, struct parcel *parcel);
 
 /* ---- relay_channel.c ---- */
 /* until one side hangs up; owns both */

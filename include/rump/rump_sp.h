@@ -59,6 +59,11 @@ enum rump_sp_type {
 	 * answer is EBUSY (others live).
 	 */
 	RUMP_SP_LEAVE,
+	/*
+	 * from the server (is_answer 0): carries what RUMP_SP_CALL_EVENT has made; sent before
+	 * the call's result
+	 */
+	RUMP_SP_EVENT,
 };
 
 struct rump_sp_message {
@@ -154,10 +159,13 @@ struct rump_sp_signal {
  * stands for the open file for as long as a copy of it is open anywhere; any client
  * that gets hold of it finds in it, by recv(MSG_PEEK), a struct rump_sp_export.
  * IMPORT (handle low, handle high): the result is a descriptor for that file.
+ * EVENT (notifier, see rump_calls.h): the result is the id of a RUMP_SP_EVENT message whose
+ * descriptor is a stream socket, O_NONBLOCK: readable when the notifier was raised.
  */
 #define RUMP_SP_CALL_FORK	0x10000
 #define RUMP_SP_CALL_EXPORT	0x10001
 #define RUMP_SP_CALL_IMPORT	0x10002
+#define RUMP_SP_CALL_EVENT	0x10004
 
 /*
  * Mappings, for clients whose memory the server may read directly (RUMP_SP_DIRECT), unless
@@ -270,7 +278,7 @@ struct rump_sp_channel {
  * Over TCP everything is in records of an encrypted stream, see rump_sp(7).  The first
  * record says what the connection is for; the answer comes before anything else.
  *
- * Where a unix socket would carry a descriptor (the answer to CHANNEL, SOCKET), struct
+ * Where a unix socket would carry a descriptor (the answer to CHANNEL, SOCKET, EVENT), struct
  * rump_sp_cookie follows the message instead, counted in its length: the client opens a
  * connection with it, within RUMP_SP_COOKIE_SECONDS.  A cookie is good for one.
  *
@@ -283,6 +291,9 @@ enum rump_sp_open_kind {
 	RUMP_SP_OPEN_CONTROL = 1,	/* a new client; no cookie */
 	RUMP_SP_OPEN_FORKED,		/* the control connection of a forked one */
 	RUMP_SP_OPEN_CHANNEL,
+	/* what EVENT has made: from here on the server sends a record of one byte for each raise,
+	 * and the client need not read them as such */
+	RUMP_SP_OPEN_EVENT,
 };
 
 #define RUMP_SP_COOKIE_SIZE	32

@@ -136,6 +136,12 @@ int rumpclient_import(int fd);
  */
 int rumpclient_memory(void);
 
+/*
+ * The host descriptor V (close-on-exec, O_NONBLOCK) of a notifier of ours, <rump/rump_calls.h>.
+ * EBUSY: it has got one already.
+ */
+int rumpclient_event(int notifier);
+
 /* ---- the server ---- */
 
 #define RUMPCLIENT_HALT_RESTART 1

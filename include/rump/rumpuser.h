@@ -20,7 +20,7 @@
 #error "rumpuser.h is for rump kernels and hypercall implementations; programs include <rump/rump.h>"
 #endif
 
-#define RUMPUSER_VERSION 2
+#define RUMPUSER_VERSION 3
 
 struct rump_thread;		/* the kernel's object of a host thread */
 struct rumpuser_file_info;
@@ -245,6 +245,11 @@ struct rumpuser_upcalls {
 	int (*file_export)(int fd, unsigned long long ret_handle[2]);
 	int (*file_import)(const unsigned long long handle[2]);
 	void (*file_release)(const unsigned long long handle[2]);
+	/*
+	 * event belongs to the notifier (rump_calls.h) that is the caller's descriptor fd from
+	 * now on; -EBUSY: that has one.
+	 */
+	int (*event_attach)(int fd, void *event);
 };
 
 struct rumpuser_memory {
@@ -344,6 +349,15 @@ struct rumpuser_ops {
 	/* carries the request out now, in this host thread [blocks]; calls done() */
 	void (*io_run)(struct rumpuser_io *io);
 
+	/* ---- events, which event_attach() has brought ---- */
+	/*
+	 * Makes the event's descriptor readable.  Does not block, whatever a client does with
+	 * its copy; from kernel stacks, interrupts disabled.
+	 */
+	void (*event_raise)(void *event);
+	/* The last use of it; likewise. */
+	void (*event_close)(void *event);
+
 	/* ---- modules and boot configuration ---- */
 	/* the folder of modules, from RUMP_MODULES or beside the library */
 	const char *(*module_dir)(void);
@@ -411,6 +425,8 @@ int rumpuser_sp_fork(void);
 /* the sockets for open files, as rumpclient_export() and _import() */
 int rumpuser_sp_export(int rump_fd);
 int rumpuser_sp_import(int fd);
+/* the descriptor V (close-on-exec, nonblocking) of a notifier of the caller's: rump_calls.h */
+int rumpuser_sp_event(int notifier);
 /* client processes now */
 unsigned int rumpuser_sp_clients(void);
 /* sleeps until there are none, or for so many ns (0: for ever): 0 or -ETIMEDOUT */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The server against clients, good and bad; the kernel is a stand-in. */
+#include <poll.h>
 #include <sys/resource.h>
 
 #include "rumpuser_sp_fake.h"
@@ -205,7 +206,7 @@ static void test_memory(bool is_direct)
 	is(peer_call(&peer, FAKE_TID, 0, 0), syscall(SYS_gettid), "by an lwp with our number");
 	is(peer_call(&peer, 4711, 0, 0), -ENOSYS, "a call that is none");
 	is(peer_call(&peer, -1, 0, 0), -ENOSYS, "a negative one");
-	is(peer_call(&peer, RUMP_SP_CALL_IMPORT + 1, 0, 0), -ENOSYS, "one beyond the protocol's");
+	is(peer_call(&peer, RUMP_SP_CALL_EVENT + 1, 0, 0), -ENOSYS, "one beyond the protocol's");
 
 	fill(memory, sizeof(memory));
 	turn->window_count = 2;
@@ -584,6 +585,79 @@ static void test_carriers(void)
 	ok(eventually(!clients() && fake.releases == fake.exports), "nothing is left");
 }
 
+/* ---- events ---- */
+
+static bool is_readable(int fd)
+{
+	struct pollfd entry = {fd, POLLIN, 0};
+
+	return poll(&entry, 1, 0) == 1;
+}
+
+/* Returns the descriptor that a client gets for its notifier. */
+static int take_event(struct peer *peer)
+{
+	struct rump_sp_message message;
+	long id = peer_call(peer, RUMP_SP_CALL_EVENT, 5, 0);
+
+	if (id < 0 || peer_receive(peer, &message, sizeof(message)) < 0)
+		return (int)id;
+	ok(message.type == RUMP_SP_EVENT && (long)message.id == id, "its message");
+	return peer->passed;
+}
+
+static void test_events(void)
+{
+	const struct rumpuser_ops *ops = ops_of(&fake_upcalls);
+	struct peer peer = peer_open(path, true);
+	int fd = take_event(&peer), own, count = 0;
+	struct rump_sp_message message;
+	char bytes[64];
+
+	ok(fd >= 0 && !is_readable(fd), "an event that was not raised");
+	ops->event_raise(fake.event);
+	ops->event_raise(fake.event);
+	ok(is_readable(fd), "one that was");
+	is(read(fd, bytes, sizeof(bytes)), 2, "it is emptied");
+	is(read(fd, bytes, sizeof(bytes)), -1, "without waiting");
+	/* a client that wants to make the server wait */
+	fcntl(fd, F_SETFL, 0);
+	alarm(10);
+	for (int i = 0; i < 100000; i++)
+		ops->event_raise(fake.event);
+	alarm(0);
+	ok(is_readable(fd), "a full one is readable, and nobody has waited");
+	ops->event_close(fake.event);
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+	is(read(fd, bytes, sizeof(bytes)), 0, "the end of its notifier is its end");
+	close(fd);
+	is(peer_call(&peer, RUMP_SP_CALL_EVENT, (unsigned long)-1, 0), -EBADF, "no notifier");
+
+	while (count <= SP_EVENTS_MAX && peer_call(&peer, RUMP_SP_CALL_EVENT, 5, 0) >= 0) {
+		if (peer_receive(&peer, &message, sizeof(message)) < 0)
+			bail_out("event %d", count);
+		close(peer.passed);
+		count++;
+	}
+	is(count, SP_EVENTS_MAX, "there is a limit");
+	ops->event_close(fake.event);
+	fd = take_event(&peer);
+	ok(fd >= 0, "below it there are more");
+	close(fd);
+	ops->event_raise(fake.event);
+	peer_close(&peer);
+
+	own = rumpuser_sp_event(7);
+	ok(own >= 0 && !is_readable(own), "the process' own");
+	ops->event_raise(fake.event);
+	is(read(own, bytes, sizeof(bytes)), 8, "is an eventfd");
+	ops->event_close(fake.event);
+	close(own);
+	is(rumpuser_sp_event(-1), -EBADF, "no notifier of our own");
+	ok(eventually(!clients()), "nothing is left");
+}
+
 /* ---- limits ---- */
 
 /* A client that does not read what it asks for. */
@@ -704,6 +778,7 @@ int main(void)
 	test_forked_server();
 	test_local_fork();
 	test_carriers();
+	test_events();
 	test_deaf();
 	test_no_descriptors();
 	test_many();

@@ -59,6 +59,7 @@ static struct {
 	int interrupted_tid;
 	int blocked; /* threads in FAKE_BLOCK */
 	int exports, releases;
+	void *event; /* of the last event_attach */
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static __thread struct fake_process *fake_self;
@@ -317,6 +318,14 @@ static void fake_release(const unsigned long long handle[2])
 	__atomic_fetch_add(&fake.releases, 1, __ATOMIC_SEQ_CST);
 }
 
+static int fake_attach(int fd, void *event)
+{
+	if (fd < 0)
+		return -EBADF;
+	fake.event = event;
+	return 0;
+}
+
 static const struct rumpuser_upcalls fake_upcalls = {
 	.version = RUMPUSER_VERSION,
 	.process_new = fake_new,
@@ -330,6 +339,7 @@ static const struct rumpuser_upcalls fake_upcalls = {
 	.file_export = fake_export,
 	.file_import = fake_import,
 	.file_release = fake_release,
+	.event_attach = fake_attach,
 };
 
 UNUSED static void fake_start(void)

@@ -48,6 +48,7 @@
 #include <asm/rump.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include "notify.h"
 
 struct rump_vcpu rump_vcpus[NR_CPUS] = {
 	[0] = { .p = { .self = &rump_vcpus[0].p, .current_task = &init_task } },
@@ -692,6 +693,7 @@ const struct rumpuser_upcalls rump_upcalls = {
 	.file_export = rump_file_export,
 	.file_import = rump_file_import,
 	.file_release = rump_file_release,
+	.event_attach = rump_event_attach,
 };
 
 /*

@@ -9,6 +9,8 @@
 #include <asm/rump.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include <rump/rump_calls.h>
+#include "notify.h"
 #include "../mm/direct.h"
 
 /*
@@ -296,6 +298,8 @@ CHANGES_CREDS(unshare)
 
 #define IS(name, function)	[__NR_##name] = (sys_call_ptr_t)(void *)function
 #define OF_THE_HOST(name)	IS(name, sys_rump_no_such_call)
+#define OUR_OWN(name, function)							\
+	[RUMP_SYS_##name] = (sys_call_ptr_t)(void *)sys_rump_##function
 #define CREDS(name)		IS(name, creds_##name)
 
 /* for lwps of this host process and of clients alike */
@@ -341,7 +345,13 @@ CHANGES_CREDS(unshare)
 	OF_THE_HOST(fork),			\
 	OF_THE_HOST(ptrace),			\
 	OF_THE_HOST(reboot),			\
-	OF_THE_HOST(vfork)
+	OF_THE_HOST(vfork),			\
+	OUR_OWN(NOTIFY_EPOLL, notify_epoll),	\
+	OUR_OWN(NOTIFY_NEW, notify_new),	\
+	OUR_OWN(NOTIFY_WAIT, notify_wait),	\
+	OUR_OWN(NOTIFY_SHARE, notify_share),	\
+	OUR_OWN(NOTIFY_LOOK, notify_look),	\
+	OUR_OWN(NOTIFY_POLL, notify_poll)
 
 const sys_call_ptr_t sys_call_table[NR_syscalls] = {
 	[0 ... NR_syscalls - 1] = (sys_call_ptr_t)(void *)sys_ni_syscall,
