@@ -17,6 +17,7 @@
 #include "boot.h"
 #include "children.h"
 #include "dispatch.h"
+#include "epoll.h"
 #include "family.h"
 #include "fdtable.h"
 #include "fork.h"
@@ -144,7 +145,8 @@ static void become_child(struct prefork *prefork)
 	signals_forked();
 	areas_forked();
 	map_remote_forked();
-	helper_forked();
+	poller_forked();
+	epoll_forked();
 	family_forked();
 	if (prefork->fork && boot_run(NULL, CALL_STACK, true, take, prefork))
 		*prefork = (struct prefork){NULL, -ENOTCONN};
@@ -154,9 +156,12 @@ static void become_child(struct prefork *prefork)
 
 void children_forked(struct prefork *prefork, long pid)
 {
-	if (!pid)
+	if (!pid) {
 		become_child(prefork);
-	else if (prefork->fork)
+		return;
+	}
+	epoll_forked();
+	if (prefork->fork)
 		boot_run(NULL, CALL_STACK, true, cancel, prefork->fork);
 }
 

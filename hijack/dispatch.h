@@ -19,7 +19,7 @@
 	X(mmap) X(ioctl) X(fcntl) X(close) X(close_range) X(dup) X(dup2)	\
 	X(chdir) X(fchdir) X(getcwd) X(execve) X(mount) X(sync) X(umask)	\
 	X(socket) X(sendmsg) X(recvmsg) X(sendfile) X(copy_file_range)		\
-	X(splice) X(poll) X(select) X(epoll_ctl) X(epoll_wait) X(sigaction)	\
+	X(splice) X(poll) X(select) X(epoll_create) X(epoll_ctl) X(epoll_wait) X(sigaction)	\
 	X(sigprocmask) X(sigsuspend) X(prctl) X(ptrace) X(exit_group)		\
 	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
 	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)		\

@@ -5,13 +5,13 @@
  * What the new program has to know comes in one environment variable, which its
  * constructor takes out again:
  *
- *	_RUMPHIJACK=1;c=1030;l=1031,4711;t=HEX;m=3:5,4:7;p=9:8;w=5:/rump;d=4:/tmp;s=0:
+ *	_RUMPHIJACK=1;c=1030;l=1031,4711;t=HEX;m=3:5,4:7;p=9:8:10:1024;w=5:/rump;d=4:/tmp;s=0:
  *
  *	c	control socket of the rump process		l	lifeline, root pid
  *	t	name and secret of the family			m	placeholder:descriptor
- *	p	epoll descriptor:its companion			w	cwd_outside, length first
+ *	p	epoll descriptor:R:N:V of its rump half		w	cwd_outside, length first
+ *	i, j	FDTABLE_MIXED, FDTABLE_MIXED_RUMP:its companion
  *	r	the root directory is in the rump kernel
- *	i, j	likewise FDTABLE_MIXED, FDTABLE_MIXED_RUMP
  *	d	boot_directory					s	RUMP_SERVER of the socket
  *	u	nothing of the rump process has been used, and all of it is kept
  *	x	path of the program, which lies in the rump kernel	n	its name
@@ -33,6 +33,7 @@
 
 #include "boot.h"
 #include "dispatch.h"
+#include "epoll.h"
 #include "exec.h"
 #include "exec_image.h"
 #include "exec_look.h"
@@ -99,7 +100,7 @@ static unsigned long text_room(const struct exec_image *image)
 	unsigned long room = 512 + 2 * TOKEN_SIZE + 2 * ROUTE_PATH_MAX + BOOT_SERVER_MAX;
 
 	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
-		room += 48;
+		room += 64;
 	if (image)
 		room += strlen(image->path) + sizeof(image->name) + 12 * image->count;
 	return room;
@@ -129,6 +130,7 @@ static char *put_companions(char *to, const char *key, int value)
 
 static void put_variable(char *to, int control, const struct exec_image *image)
 {
+	int numbers[EPOLL_NUMBERS];
 	bool is_first = true;
 
 	to = put_text(to, VARIABLE VERSION);
@@ -145,7 +147,14 @@ static void put_variable(char *to, int control, const struct exec_image *image)
 		for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
 			if (fdtable_get(fd) >= 0 && fdtable_get(fd) != FDTABLE_LOST && is_kept(fd))
 				to = put_pair(to, &is_first, fd, fdtable_get(fd));
-		to = put_companions(to, ";p=", FDTABLE_HOST);
+		to = put_text(to, ";p=");
+		is_first = true;
+		for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
+			if (epoll_numbers(fd, numbers) && is_kept(fd)) {
+				to = put_pair(to, &is_first, fd, numbers[0]);
+				for (int i = 1; i < EPOLL_NUMBERS; i++)
+					to = put_decimal(put_text(to, ":"), numbers[i]);
+			}
 		to = put_companions(to, ";i=", FDTABLE_MIXED);
 		to = put_companions(to, ";j=", FDTABLE_MIXED_RUMP);
 		if (cwd_outside())
@@ -353,6 +362,16 @@ static void keep_open(int fd, bool is_kept_open)
 		host(SYS_fcntl, fd, F_SETFD, is_kept_open ? 0 : FD_CLOEXEC);
 }
 
+/* What makes epoll descriptors readable that survive. */
+static void keep_events_open(bool is_kept_open)
+{
+	int numbers[EPOLL_NUMBERS];
+
+	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1))
+		if (epoll_numbers(fd, numbers) && is_kept(fd))
+			keep_open(numbers[EPOLL_NUMBERS - 1], is_kept_open);
+}
+
 long exec_now(struct exec *exec)
 {
 	long args[6], result;
@@ -364,11 +383,13 @@ long exec_now(struct exec *exec)
 	if (exec->memory) {
 		keep_open(exec->control, true);
 		keep_open(family.lifeline, true);
+		keep_events_open(true);
 	}
 	result = host6(exec->call->nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 	if (exec->memory) {
 		keep_open(exec->control, false);
 		keep_open(family.lifeline, false);
+		keep_events_open(false);
 	}
 	for (unsigned int i = 0; exec->image && i < exec->image->count; i++)
 		keep_open(exec->image->libraries[i], false);
@@ -580,15 +601,33 @@ static void take_companions(const char *at, int value)
 	}
 }
 
+static bool next_epoll(const char **at, int *fd, int numbers[EPOLL_NUMBERS])
+{
+	*fd = get_decimal(at);
+	for (int i = 0; i < EPOLL_NUMBERS; i++) {
+		if (*(*at)++ != ':')
+			return false;
+		numbers[i] = get_decimal(at);
+		if (numbers[i] < 0)
+			return false;
+	}
+	if (**at == ',')
+		++*at;
+	return *fd >= 0;
+}
+
 static void take_fds(const struct left *left)
 {
 	const char *at = left->fds;
-	int fd, rump_fd;
+	int fd, rump_fd, numbers[EPOLL_NUMBERS];
 
 	while (at && next_pair(&at, &fd, &rump_fd))
 		if (placeholder_is(fd) && !fdtable_reserve(fd))
 			fdtable_set(fd, rump_fd);
-	take_companions(left->companions, FDTABLE_HOST);
+	at = left->companions;
+	while (at && next_epoll(&at, &fd, numbers))
+		if (is_kept(fd))
+			epoll_take(fd, numbers);
 	take_companions(left->mixed, FDTABLE_MIXED);
 	take_companions(left->mixed_rump, FDTABLE_MIXED_RUMP);
 }
@@ -633,11 +672,16 @@ static void sort(uint32_t *values, unsigned int count)
 static unsigned int kept_fds(uint32_t *keep, unsigned int max)
 {
 	unsigned int count = 0;
+	int halves[2];
 
 	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
 		if (fdtable_get(fd) >= 0 && count < max)
 			keep[count++] = fdtable_get(fd);
-		if (fdtable_companion(fd) >= 0 && count < max)
+		if (epoll_halves(fd, halves) && count + 1 < max) {
+			keep[count++] = halves[0];
+			keep[count++] = halves[1];
+		}
+		if (fdtable_get(fd) < FDTABLE_PRIVATE && fdtable_companion(fd) >= 0 && count < max)
 			keep[count++] = fdtable_companion(fd);
 	}
 	sort(keep, count);

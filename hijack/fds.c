@@ -9,6 +9,7 @@
 #include <linux/close_range.h>
 
 #include "dispatch.h"
+#include "epoll.h"
 #include "fdtable.h"
 #include "placeholder.h"
 
@@ -27,6 +28,10 @@ static void drop_companion(struct call *call, int fd)
 
 	if (fdtable_companion(fd) < 0)
 		return;
+	if (fdtable_get(fd) == FDTABLE_HOST) {
+		epoll_close(call, fd);
+		return;
+	}
 	fdtable_set(fd, FDTABLE_HOST);
 	companion = fdtable_set_companion(fd, -1);
 	if (companion >= 0)
@@ -38,6 +43,10 @@ static void copy_companion(struct call *call, int from, int to)
 {
 	int companion = fdtable_companion(from);
 
+	if (fdtable_get(from) == FDTABLE_HOST) {
+		epoll_copy(call, from, to);
+		return;
+	}
 	if (companion < 0 || fdtable_reserve(to))
 		return;
 	companion = rump_dup(call, companion);

@@ -90,6 +90,57 @@ int fdtable_set_companion(int fd, int value)
 	return companion ? __atomic_exchange_n(companion, value + 1, __ATOMIC_ACQ_REL) - 1 : -1;
 }
 
+int fdtable_claim_companion(int fd, int value)
+{
+	int *companion = companion_of(fd), none = 0;
+
+	if (__atomic_compare_exchange_n(companion, &none, value + 1, 0, __ATOMIC_SEQ_CST,
+					__ATOMIC_ACQUIRE))
+		return -1;
+	return none - 1;
+}
+
+static bool has_lonely;
+
+bool fdtable_is_lonely(int fd)
+{
+	struct fdtable_chunk *chunk = chunk_of(fd);
+
+	return chunk && __atomic_load_n(&chunk->is_lonely[fd % CHUNK], __ATOMIC_SEQ_CST);
+}
+
+void fdtable_set_lonely(int fd, bool is_lonely)
+{
+	struct fdtable_chunk *chunk = chunk_of(fd);
+
+	if (!chunk)
+		return;
+	if (is_lonely)
+		has_lonely = true;
+	__atomic_store_n(&chunk->is_lonely[fd % CHUNK], is_lonely, __ATOMIC_SEQ_CST);
+}
+
+bool fdtable_has_lonely(void)
+{
+	return has_lonely;
+}
+
+void fdtable_share_all(void)
+{
+	struct fdtable *t = table();
+
+	for (unsigned int i = 0; has_lonely && i < t->end; i++)
+		if (t->chunks[i])
+			memset(t->chunks[i]->is_lonely, 0, sizeof(t->chunks[i]->is_lonely));
+}
+
+struct rump_notify_words *fdtable_words(int fd)
+{
+	struct fdtable_chunk *chunk = chunk_of(fd);
+
+	return chunk ? &chunk->words[fd % CHUNK] : NULL;
+}
+
 int fdtable_next(int fd)
 {
 	struct fdtable *t = table();

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <rump/rump_calls.h>
+
 #define FDTABLE_MAX (1 << 24) /* larger numbers cannot be placeholders */
 #define FDTABLE_CHUNK 1024
 
@@ -36,6 +38,8 @@
 struct fdtable_chunk {
 	int entry[FDTABLE_CHUNK];
 	int companion[FDTABLE_CHUNK]; /* likewise */
+	struct rump_notify_words words[FDTABLE_CHUNK];
+	bool is_lonely[FDTABLE_CHUNK];
 };
 
 struct fdtable {
@@ -82,12 +86,29 @@ int fdtable_reserve(int fd);
 int fdtable_set(int fd, int value);
 
 /*
- * The companion of a descriptor: the rump epoll, inotify or fanotify descriptor that
- * belongs to one of the host, or -1.  Set like a value: before anybody can use it, and taken
- * out (-1) before the host frees the number.
+ * The companion of a descriptor: the rump inotify or fanotify descriptor that belongs to one
+ * of the host (FDTABLE_MIXED*); of an epoll descriptor (FDTABLE_HOST) a number of epoll.c's;
+ * or -1.  Set like a value: before anybody can use it, and taken out (-1) before the host
+ * frees the number.  claim: sets it if there is none; returns the one there was.
  */
 int fdtable_companion(int fd);
 int fdtable_set_companion(int fd, int companion);
+int fdtable_claim_companion(int fd, int companion);
+
+/*
+ * A host epoll descriptor that was made here and was never copied, shared, nested in
+ * another one or polled is lonely: only epoll_wait() by threads of this process, with this
+ * number, waits for it.  Reserved fds only; false for all others.
+ */
+bool fdtable_is_lonely(int fd);
+void fdtable_set_lonely(int fd, bool is_lonely);
+/* Whether there may be one at all. */
+bool fdtable_has_lonely(void);
+/* None is lonely any more. */
+void fdtable_share_all(void);
+
+/* Words for waits on a reserved fd, NULL for others.  They stay where they are for ever. */
+struct rump_notify_words *fdtable_words(int fd);
 
 /* The first number >= fd that is not FDTABLE_HOST or has a companion, or -1. */
 int fdtable_next(int fd);

@@ -25,6 +25,7 @@ enum hijack_door {
 };
 
 struct trap_regs;
+struct poller;
 struct scratch;
 struct spawned;
 
@@ -58,6 +59,9 @@ struct self {
 	unsigned long stack_base, stack_size;
 	/* which of SIGNALS_KEPT the application believes to have blocked */
 	unsigned long shown_mask;
+	/* sleeps on the host, watched by a notifier of the kernel's: poller.c */
+	struct poller *poller;
+	volatile bool is_watched;
 	/* bit n - 1: signal n came while inside, its siginfo waits in signals.c */
 	unsigned long deferred;
 };

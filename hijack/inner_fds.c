@@ -53,6 +53,8 @@ long handle_pidfd_getfd(struct call *call)
 	long fd = host_call(call);
 
 	/* what it stands for is in that process' table only */
+	if (!is_error(fd))
+		fdtable_set_lonely(fd, false);
 	if (is_error(fd) || !placeholder_is(fd))
 		return fd;
 	host(SYS_close, fd);

@@ -34,6 +34,7 @@ static struct {
 	int (*fork)(void);
 	int (*export)(int);
 	int (*import)(int);
+	int (*event)(int);
 	unsigned int (*clients)(void);
 	int (*wait)(unsigned long long);
 	void (*stop)(void);
@@ -55,6 +56,7 @@ static const struct {
 	{"rumpuser_sp_fork", (void **)&ops.fork, true},
 	{"rumpuser_sp_export", (void **)&ops.export, true},
 	{"rumpuser_sp_import", (void **)&ops.import, true},
+	{"rumpuser_sp_event", (void **)&ops.event, true},
 	{"rumpuser_sp_clients", (void **)&ops.clients, true},
 	{"rumpuser_sp_wait", (void **)&ops.wait, true},
 	{"rumpuser_sp_stop", (void **)&ops.stop, true},
@@ -170,6 +172,11 @@ int local_export(int rump_fd)
 int local_import(int fd)
 {
 	return ops.import ? ops.import(fd) : -ENOSYS;
+}
+
+int local_event(int notifier)
+{
+	return ops.event ? ops.event(notifier) : -ENOSYS;
 }
 
 void local_interrupt(int tid)

@@ -16,9 +16,10 @@ int local_boot(int listen_fd);
 /* A copy of the caller's rump process for a child to be: its control socket or -errno. [libc] */
 int local_fork(void);
 
-/* See rumpclient_export() and _import(). [libc] */
+/* See rumpclient_export(), _import() and _event(). [libc] */
 int local_export(int rump_fd);
 int local_import(int fd);
+int local_event(int notifier);
 
 /* rump_pub_interrupt(). Async-signal-safe. */
 void local_interrupt(int tid);

@@ -20,6 +20,7 @@
 #include "boot.h"
 #include "children.h"
 #include "dispatch.h"
+#include "epoll.h"
 #include "exec.h"
 #include "family.h"
 #include "fdtable.h"
@@ -85,8 +86,13 @@ static void freeze_threads(void)
 static void close_rump(struct call *call)
 {
 	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
-		int companion = fdtable_set_companion(fd, -1), value = fdtable_get(fd);
+		int value = fdtable_get(fd), companion;
 
+		if (value == FDTABLE_HOST) {
+			epoll_close(call, fd);
+			continue;
+		}
+		companion = fdtable_set_companion(fd, -1);
 		if (companion >= 0)
 			rump(call, SYS_close, companion);
 		if (value < 0)

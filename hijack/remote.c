@@ -5,11 +5,13 @@
 
 #include "boot.h"
 #include "dispatch.h"
+#include "epoll.h"
 #include "fdtable.h"
 #include "log.h"
 #include "map.h"
 #include "own.h"
 #include "remote.h"
+#include "wait.h"
 
 #define LIBRARY "librumpclient.so.0"
 
@@ -39,6 +41,7 @@ static const struct {
 	{"rumpclient_export", (void **)&remote.export},
 	{"rumpclient_import", (void **)&remote.import},
 	{"rumpclient_memory", (void **)&remote.memory},
+	{"rumpclient_event", (void **)&remote.event},
 };
 
 /* The connection that the descriptors in fdtable belong to; 0: there was none yet. */
@@ -163,8 +166,12 @@ static void forget_all(struct call *call)
 	for (int fd = fdtable_next(0); fd >= 0; fd = fdtable_next(fd + 1)) {
 		if (fdtable_get(fd) >= 0)
 			fdtable_set(fd, FDTABLE_LOST);
-		fdtable_set_companion(fd, -1);
+		if (fdtable_get(fd) == FDTABLE_HOST)
+			epoll_lost(fd);
+		else
+			fdtable_set_companion(fd, -1);
 	}
+	poller_lost();
 	rump_proc_forget();
 	map_remote_lost();
 	boot_settle_in(boot_syscall);

@@ -32,6 +32,7 @@ struct remote {
 	int (*export)(int rump_fd);
 	int (*import)(int fd);
 	int (*memory)(void);
+	int (*event)(int notifier);
 };
 
 extern struct remote remote;

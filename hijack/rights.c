@@ -138,6 +138,7 @@ static void receive(struct call *call, int fd)
 	/* a number that the kernel's side had and closed where we do not see it */
 	if (fdtable_get(fd) == FDTABLE_PRIVATE)
 		fdtable_set(fd, FDTABLE_HOST);
+	fdtable_set_lonely(fd, false);
 	if (!is_carrier(fd))
 		return;
 	rump_fd = convert(call, import_on_stack, fd);

@@ -32,6 +32,7 @@
 #include "signals.h"
 #include "threads.h"
 #include "trap.h"
+#include "wait.h"
 
 #define SA_RESTORER_FLAG 0x04000000UL
 #define SIGNALS 64
@@ -161,6 +162,8 @@ static void signal_entry(int signal, siginfo_t *info, void *context)
 		signals_defer(signal, info);
 		return;
 	}
+	if (self.is_watched && !self.inside)
+		poller_interrupted();
 	run_handler(signal, info, context, false);
 }
 

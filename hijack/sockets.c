@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "dispatch.h"
+#include "epoll.h"
 #include "fdtable.h"
 #include "placeholder.h"
 #include "rights.h"
@@ -56,6 +57,17 @@ long handle_socket(struct call *call)
 	return 0;
 }
 
+static int refuse_epoll(void)
+{
+	static bool has_complained;
+
+	if (!__atomic_exchange_n(&has_complained, true, __ATOMIC_RELAXED))
+		complain("an epoll descriptor that has descriptors of the rump kernel in it "
+			 "cannot be sent to another process",
+			 NULL);
+	return -EOPNOTSUPP;
+}
+
 /*
  * Copies the control data of a message that is to be sent, with descriptors in the
  * numbers of the side it goes to.  0; 1: there are none, nothing to change; -errno.
@@ -81,8 +93,12 @@ static int translate_rights(struct call *call, const struct msghdr *message, boo
 				return -EBADF;
 			if (to_rump && rump_fd < 0)
 				return fds[i] < 0 ? -EBADF : -EXDEV;
-			if (rump_fd < 0)
+			if (rump_fd < 0) {
+				if (rump_fd == FDTABLE_HOST && fdtable_companion(fds[i]) >= 0)
+					return refuse_epoll();
+				epoll_share(call, fds[i]);
 				continue;
+			}
 			fds[i] = to_rump ? rump_fd : rights_carry(call, rump_fd, carriers);
 			if (fds[i] < 0)
 				return fds[i];

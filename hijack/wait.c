@@ -2,22 +2,26 @@
 /*
  * wait.c - poll and select on descriptors of both sides.
  *
- * A set that is all the host's or all the rump kernel's sleeps there.  A mixed one is
- * looked at on both sides without waiting; if nothing is ready the thread sleeps on the
- * host and a helper thread in the rump kernel (helper.c) wakes it.  Nothing polls.
+ * A set that is all the host's or all the rump kernel's sleeps there.  In a mixed one the
+ * thread sleeps on the host, and an event of the host's stands for the rump descriptors
+ * (poller.c).  Nothing polls, and no other thread helps.
  *
- * An epoll descriptor with a companion (epoll.c) is ready when either half is.
+ * An epoll descriptor is the host's; its rump half makes it readable (epoll.c).
  */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 
 #include "dispatch.h"
+#include "epoll.h"
 #include "fdtable.h"
+#include "plain.h"
 #include "signals.h"
 #include "wait.h"
 
 #define ON_STACK 16 /* entries that need no mapping */
 #define SECOND 1000000000UL
+#define NO_FD 0x7fffffff /* gives POLLNVAL */
 
 unsigned long wait_now(void)
 {
@@ -40,8 +44,7 @@ int wait_deadline(const struct timespec *timeout, unsigned long *ret_until)
 	return 0;
 }
 
-/* What is left until then, as the kernels want it; NULL: for ever. */
-static struct timespec *time_left(unsigned long until, struct timespec *left)
+struct timespec *wait_left(unsigned long until, struct timespec *left)
 {
 	unsigned long now;
 
@@ -55,51 +58,44 @@ static struct timespec *time_left(unsigned long until, struct timespec *left)
 	return left;
 }
 
-/* The entries of a wait, sorted by side; room for one more on each for helper.c. */
-struct sorted {
-	struct pollfd *host, *rump;
-	unsigned int host_count, rump_count;
-};
+/* What sort() notes for merge() in revents, since another thread may change the table. */
+enum { NO_SIDE, HOST_SIDE = 1, RUMP_SIDE = 2 };
 
-static void sort(const struct pollfd *fds, unsigned int count, struct sorted *ret)
+static void sort(struct pollfd *fds, unsigned int count, struct sides *ret)
 {
 	ret->host_count = ret->rump_count = 0;
 	for (unsigned int i = 0; i < count; i++) {
 		int fd = fds[i].fd, value = fd < 0 ? FDTABLE_HOST : fdtable_get(fd);
-		int companion = fdtable_on_host(value) && fd >= 0 ? fdtable_companion(fd) : -1;
 
-		if (fd < 0)
-			continue;
-		if (value >= 0 || companion >= 0)
-			ret->rump[ret->rump_count++] =
-				(struct pollfd){value >= 0 ? value : companion, fds[i].events, 0};
-		if (fdtable_on_host(value))
-			ret->host[ret->host_count++] = (struct pollfd){fd, fds[i].events, 0};
-		if (value == FDTABLE_PRIVATE)
-			ret->host[ret->host_count++] =
-				(struct pollfd){0x7fffffff, fds[i].events, 0};
+		fds[i].revents = fd < 0 ? NO_SIDE : value < 0 ? HOST_SIDE : RUMP_SIDE;
+		/* inotify and fanotify */
+		if (fdtable_on_host(value) && value != FDTABLE_HOST) {
+			fds[i].revents = HOST_SIDE | RUMP_SIDE;
+			value = fdtable_companion(fd);
+		}
+		if (fds[i].revents & RUMP_SIDE)
+			ret->rump[ret->rump_count++] = (struct pollfd){value, fds[i].events, 0};
+		if (fds[i].revents & HOST_SIDE)
+			ret->host[ret->host_count++] = (struct pollfd){
+				value == FDTABLE_PRIVATE ? NO_FD : fd, fds[i].events, 0};
 	}
 }
 
 /* Back to the application's entries, in the order of sort(). */
-static long merge(struct pollfd *fds, unsigned int count, const struct sorted *sorted)
+static long merge(struct pollfd *fds, unsigned int count, const struct sides *sides)
 {
-	unsigned int host_at = 0, rump_at = 0;
+	const struct pollfd *on_host = sides->host, *in_rump = sides->rump;
 	long ready = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
-		int fd = fds[i].fd, value = fd < 0 ? FDTABLE_HOST : fdtable_get(fd);
-		int companion = fdtable_on_host(value) && fd >= 0 ? fdtable_companion(fd) : -1;
+		short side = fds[i].revents;
 
 		fds[i].revents = 0;
-		if (fd < 0)
-			continue;
-		if ((value >= 0 || companion >= 0) && rump_at < sorted->rump_count)
-			fds[i].revents |= sorted->rump[rump_at++].revents;
-		if (value < 0 && host_at < sorted->host_count)
-			fds[i].revents |= sorted->host[host_at++].revents;
-		if (fds[i].revents)
-			ready++;
+		if (side & HOST_SIDE)
+			fds[i].revents |= on_host++->revents;
+		if (side & RUMP_SIDE)
+			fds[i].revents |= in_rump++->revents;
+		ready += fds[i].revents != 0;
 	}
 	return ready;
 }
@@ -108,7 +104,7 @@ static long poll_rump(struct call *call, struct pollfd *fds, unsigned int count,
 		      unsigned long until, const unsigned long *mask)
 {
 	struct timespec left;
-	const long args[6] = {(long)fds, count, (long)time_left(until, &left), 0, 8};
+	const long args[6] = {(long)fds, count, (long)wait_left(until, &left), 0, 8};
 
 	return rump_masked(call, SYS_ppoll, args, mask);
 }
@@ -118,26 +114,62 @@ static long poll_host(struct pollfd *fds, unsigned int count, unsigned long unti
 {
 	struct timespec left;
 
-	return host(SYS_ppoll, fds, count, time_left(until, &left), mask, 8);
+	return host(SYS_ppoll, fds, count, wait_left(until, &left), mask, 8);
 }
 
-static long poll_both(struct call *call, struct sorted *sorted, unsigned long until,
+/* Both without waiting; a signal that the mask lets in counts if nothing is ready. */
+static long look_at_both(struct call *call, struct sides *sides, const unsigned long *mask)
+{
+	long in_rump = poll_rump(call, sides->rump, sides->rump_count, 0, NULL), on_host;
+
+	if (in_rump < 0)
+		return in_rump;
+	on_host = poll_host(sides->host, sides->host_count, 0, in_rump ? NULL : mask);
+	return is_error(on_host) ? on_host : in_rump + on_host;
+}
+
+/*
+ * Epoll descriptors whose rump half has nothing after all are looked at again, without that:
+ * how many of the ready entries stay.
+ */
+static long settle(struct call *call, struct sides *sides, long ready)
+{
+	for (unsigned int i = 0; i < sides->host_count; i++) {
+		struct pollfd *entry = &sides->host[i];
+
+		if (!(entry->revents & (POLLIN | POLLRDNORM)) ||
+		    fdtable_get(entry->fd) != FDTABLE_HOST || fdtable_companion(entry->fd) < 0 ||
+		    epoll_is_ready(call, entry->fd))
+			continue;
+		if (poll_host(entry, 1, 0, NULL) != 1)
+			ready--;
+	}
+	return ready;
+}
+
+static long wait_once(struct call *call, struct sides *sides, unsigned long until,
 		      const unsigned long *mask)
 {
-	for (;;) {
-		long rump_ready = poll_rump(call, sorted->rump, sorted->rump_count, 0, NULL);
-		long host_ready = poll_host(sorted->host, sorted->host_count, 0, NULL), result;
+	if (!sides->rump_count)
+		return poll_host(sides->host, sides->host_count, until, mask);
+	if (!sides->host_count)
+		return poll_rump(call, sides->rump, sides->rump_count, until, mask);
+	if (!until)
+		return look_at_both(call, sides, mask);
+	return poller_wait(call, sides, until, mask);
+}
 
-		if (rump_ready < 0 || host_ready < 0)
-			return rump_ready < 0 ? rump_ready : host_ready;
-		if (rump_ready || host_ready || !until)
-			return rump_ready + host_ready;
-		if (until != WAIT_FOREVER && wait_now() >= until)
-			return 0;
-		result = helper_wait(call, sorted->host, sorted->host_count, sorted->rump,
-				     sorted->rump_count, until, mask);
-		if (result < 0)
-			return result;
+static long wait_sides(struct call *call, struct sides *sides, unsigned long until,
+		       const unsigned long *mask)
+{
+	long ready;
+
+	for (;;) {
+		ready = wait_once(call, sides, until, mask);
+		if (ready > 0)
+			ready = settle(call, sides, ready);
+		if (ready || !until || (until != WAIT_FOREVER && wait_now() >= until))
+			return ready;
 	}
 }
 
@@ -145,7 +177,7 @@ long wait_poll(struct call *call, struct pollfd *fds, unsigned int count, unsign
 	       const unsigned long *mask)
 {
 	struct pollfd few[2][ON_STACK + 1];
-	struct sorted sorted = {few[0], few[1], 0, 0};
+	struct sides sides = {few[0], few[1], 0, 0};
 	unsigned long size = 0;
 	long memory, result;
 
@@ -155,42 +187,45 @@ long wait_poll(struct call *call, struct pollfd *fds, unsigned int count, unsign
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (is_error(memory))
 			return -ENOMEM;
-		sorted.host = (struct pollfd *)memory;
-		sorted.rump = sorted.host + count + 1;
+		sides.host = (struct pollfd *)memory;
+		sides.rump = sides.host + count + 1;
 	}
-	sort(fds, count, &sorted);
-	if (!sorted.rump_count)
-		result = poll_host(sorted.host, sorted.host_count, until, mask);
-	else if (!sorted.host_count)
-		result = poll_rump(call, sorted.rump, sorted.rump_count, until, mask);
-	else
-		result = poll_both(call, &sorted, until, mask);
+	sort(fds, count, &sides);
+	result = wait_sides(call, &sides, until, mask);
 	if (result >= 0)
-		result = merge(fds, count, &sorted);
+		result = merge(fds, count, &sides);
 	if (size)
-		host(SYS_munmap, sorted.host, size);
+		host(SYS_munmap, sides.host, size);
 	return result;
 }
 
 /* ---- poll, ppoll ---- */
 
-static bool concerns_rump(const struct pollfd *theirs, unsigned int count)
+/*
+ * Whether the wait is more than the host's: a rump descriptor, or an epoll descriptor with a
+ * rump half.  One that gets it while we wait shall be readable by it.
+ */
+static bool concerns_rump(struct call *call, const struct pollfd *theirs, unsigned int count)
 {
 	struct pollfd some[8];
+	bool result = false;
 
-	if (fdtable_next(0) < 0)
+	if (fdtable_next(0) < 0 && !(fdtable_has_lonely() && may_be_cancelled()))
 		return false;
 	for (unsigned int at = 0; at < count; at += 8) {
 		unsigned int n = count - at < 8 ? count - at : 8;
 
 		if (user_copy(some, theirs + at, n * sizeof(*some)))
 			return false; /* the host says EFAULT */
-		for (unsigned int i = 0; i < n; i++)
-			if (some[i].fd >= 0 && (fdtable_get(some[i].fd) != FDTABLE_HOST ||
-						fdtable_companion(some[i].fd) >= 0))
-				return true;
+		for (unsigned int i = 0; i < n; i++) {
+			if (some[i].fd < 0)
+				continue;
+			epoll_share(call, some[i].fd);
+			result |= fdtable_get(some[i].fd) != FDTABLE_HOST ||
+				  fdtable_companion(some[i].fd) >= 0;
+		}
 	}
-	return false;
+	return result;
 }
 
 /* The mask argument of a call, at its pointer; NULL in *ret: none. */
@@ -218,7 +253,7 @@ static void store_left(long at, unsigned long until, bool is_timeval)
 {
 	struct timespec left;
 
-	if (!at || !time_left(until, &left))
+	if (!at || !wait_left(until, &left))
 		return;
 	if (is_timeval)
 		left.tv_nsec /= 1000;
@@ -234,7 +269,7 @@ long handle_poll(struct call *call)
 	long result, memory;
 	int error;
 
-	if (!concerns_rump(theirs, count))
+	if (!concerns_rump(call, theirs, count))
 		return call->nr == SYS_ppoll ? host_ppoll(call) : host_call(call);
 	if (call->nr == SYS_poll) {
 		int milliseconds = call->args[2];
@@ -294,8 +329,11 @@ static bool is_in(const unsigned long *words, unsigned int fd)
 	return words && words[fd / 64] >> (fd % 64) & 1;
 }
 
-static bool sets_concern_rump(const struct sets *sets)
+static bool sets_concern_rump(struct call *call, const struct sets *sets)
 {
+	for (unsigned int fd = 0; fdtable_has_lonely() && fd < sets->fds; fd++)
+		if (is_in(sets->word[0], fd))
+			epoll_share(call, fd);
 	for (int fd = fdtable_next(0); fd >= 0 && (unsigned int)fd < sets->fds;
 	     fd = fdtable_next(fd + 1))
 		for (int i = 0; i < 3; i++)
@@ -377,7 +415,8 @@ long handle_select(struct call *call)
 		masks.at = (long)masked;
 		host.args[5] = (long)&masks;
 	}
-	if (fdtable_next(0) < 0 || (int)count <= 0 || count > 1 << 20)
+	if ((fdtable_next(0) < 0 && !(fdtable_has_lonely() && may_be_cancelled())) ||
+	    (int)count <= 0 || count > 1 << 20)
 		return host_call(&host);
 	set_size = sets.words * 8UL;
 	size = 3 * set_size + count * sizeof(struct pollfd);
@@ -393,7 +432,7 @@ long handle_select(struct call *call)
 		if (user_copy(sets.word[i], (void *)call->args[1 + i], set_size))
 			result = -EFAULT;
 	}
-	if (!result && !sets_concern_rump(&sets)) {
+	if (!result && !sets_concern_rump(call, &sets)) {
 		host(SYS_munmap, memory, size);
 		return host_call(&host);
 	}

@@ -17,21 +17,31 @@
 long wait_poll(struct call *call, struct pollfd *fds, unsigned int count, unsigned long until,
 	       const unsigned long *mask);
 
-/* In the child of a fork. */
-void helper_forked(void);
-
 unsigned long wait_now(void);
 /* The deadline of a timeout; -EINVAL. */
 int wait_deadline(const struct timespec *timeout, unsigned long *ret_until);
+/* What is left until then, as the kernels want it; NULL: for ever. */
+struct timespec *wait_left(unsigned long until, struct timespec *left);
+
+/* ---- poller.c ---- */
+
+/* The entries of a wait, sorted by side; room for one more on the host's. */
+struct sides {
+	struct pollfd *host, *rump;
+	unsigned int host_count, rump_count;
+};
 
 /*
- * helper.c: the part of a mixed wait that needs a second thread.  The calling thread sleeps
- * in the host's ppoll() on host[0 .. host_count), whose last entry is for the helper's
- * use, while a helper sleeps in the rump kernel's on rump[0 .. rump_count), likewise.
- * Returns what ppoll gave, without revents that count.
+ * Sleeps once, if nothing is ready, until something of either side may be: how many are, with
+ * revents set; 0: nothing, look at the time; -errno.
  */
-long helper_wait(struct call *call, struct pollfd *host_fds, unsigned int host_count,
-		 struct pollfd *rump_fds, unsigned int rump_count, unsigned long until,
+long poller_wait(struct call *call, struct sides *sides, unsigned long until,
 		 const unsigned long *mask);
+/* Before a handler of a signal runs in a thread that is_watched. */
+void poller_interrupted(void);
+/* In the child of a fork. */
+void poller_forked(void);
+/* The connection to the kernel is another one. */
+void poller_lost(void);
 
 #endif

@@ -15,7 +15,8 @@ build_fake() {
 	# it takes the librump.so.0 beside it
 	cp -L "$LIBRUMPHIJACK" "$FAKE/"
 	${CC:-gcc} -std=gnu11 -O1 -g -shared -fPIC -fvisibility=hidden -Wl,-soname,librump.so.0 \
-		-o "$FAKE/librump.so.0" "$RUMP_TOP/tests/fake/fake_rump.c" -lpthread
+		-I"$RUMP_TOP/include" -o "$FAKE/librump.so.0" \
+		"$RUMP_TOP/tests/fake/fake_rump.c" -lpthread
 	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O1 -g -o "$FAKE/hijacked" \
 		"$RUMP_TOP/tests/prog/hijacked.c" -lpthread
 	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O1 -g -o "$FAKE/trapped" \

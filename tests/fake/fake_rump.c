@@ -27,6 +27,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <rump/rump_calls.h>
+
 #define EXPORT __attribute__((visibility("default")))
 #define FD_BASE 100000 /* descriptor n of the host is FD_BASE + n of the fake */
 #define NO_PATH (-1)
@@ -328,6 +330,53 @@ static long do_poll(long nr, long a[6])
 	}
 }
 
+/*
+ * Notifiers (rump/rump_calls.h): V is a copy of an epoll descriptor, readable when that is
+ * ready, so that there is nothing to raise.
+ */
+static long do_notify_poll(long notifier, long a[6])
+{
+	long args[6] = {a[1], a[2], 0}, ready = do_poll(SYS_poll, args);
+	const struct pollfd *fds = (struct pollfd *)a[1];
+	struct epoll_event event;
+
+	for (long fd = 0; fd < 256; fd++)
+		host(SYS_epoll_ctl, notifier, EPOLL_CTL_DEL, fd, &event);
+	for (long i = 0; !ready && a[3] & RUMP_NOTIFY_ARM && i < a[2]; i++) {
+		event = (struct epoll_event){.events = (unsigned short)fds[i].events};
+		if (fds[i].fd >= 0)
+			host(SYS_epoll_ctl, notifier, EPOLL_CTL_ADD, host_fd(fds[i].fd), &event);
+	}
+	return ready;
+}
+
+static long do_notify(long nr, long a[6])
+{
+	long fd = nr == RUMP_SYS_NOTIFY_EPOLL || nr == RUMP_SYS_NOTIFY_NEW
+			  ? host(SYS_epoll_create1, EPOLL_CLOEXEC)
+			  : host_fd(a[0]);
+	struct pollfd set = {(int)fd, POLLIN, 0};
+
+	switch (nr) {
+	case RUMP_SYS_NOTIFY_EPOLL:
+		return fd < 0 ? fd : (FD_BASE + host(SYS_dup, fd)) << 32 | (FD_BASE + fd);
+	case RUMP_SYS_NOTIFY_NEW:
+		return fake_fd(fd);
+	case RUMP_SYS_NOTIFY_WAIT:
+		return host(SYS_epoll_wait, host_fd(a[1]), a[2], a[3], 0);
+	case RUMP_SYS_NOTIFY_LOOK:
+		return host(SYS_poll, &set, 1, 0);
+	case RUMP_SYS_NOTIFY_POLL:
+		return do_notify_poll(fd, a);
+	}
+	return fd < 0 ? fd : 0;
+}
+
+EXPORT int rumpuser_sp_event(int notifier)
+{
+	return (int)host(SYS_fcntl, host_fd(notifier), F_DUPFD_CLOEXEC, 0);
+}
+
 static long do_fd_link(long a[6])
 {
 	char path[PATH_MAX];
@@ -349,6 +398,8 @@ EXPORT long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, l
 		return -ENOTCONN;
 	if (is_down)
 		return -ENXIO;
+	if (nr >= RUMP_SYS_NOTIFY_EPOLL && nr <= RUMP_SYS_NOTIFY_POLL)
+		return do_notify(nr, a);
 	switch (nr) {
 	case SYS_open:
 		return do_open(AT_FDCWD, (char *)a1, a2, a3);
