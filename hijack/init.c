@@ -11,6 +11,8 @@
  *	trap		from here on every system call is looked at
  *	exec		what the program before left: descriptors, a connection
  */
+#include <link.h>
+
 #include "boot.h"
 #include "children.h"
 #include "dispatch.h"
@@ -27,6 +29,7 @@ bool hijack_has_trap;
 bool hijack_has_threads;
 
 extern char **environ;
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 static const char *variable(const char *name)
 {
@@ -61,10 +64,38 @@ static int remember_server(struct config_error *error)
 	return 0;
 }
 
+/* Ends at the first object of this name. */
+static int find_library(struct dl_phdr_info *info, size_t size, void *ret_base)
+{
+	const char *name = info->dlpi_name ? info->dlpi_name : "", *last = name;
+
+	(void)size;
+	for (; *name; name++)
+		if (*name == '/')
+			last = name + 1;
+	if (strncmp(last, "librumphijack", strlen("librumphijack")))
+		return 0;
+	*(unsigned long *)ret_base = info->dlpi_addr;
+	return 1;
+}
+
+/* Of two builds or copies of this library the functions that programs find are the first one's. */
+static bool is_first(void)
+{
+	unsigned long base = 0;
+
+	dl_iterate_phdr(find_library, &base);
+	return !base || base == (unsigned long)__ehdr_start;
+}
+
 __attribute__((constructor)) static void start(void)
 {
 	struct config_error error;
 
+	if (!is_first()) {
+		complain("preloaded twice: the first one is used", NULL);
+		return;
+	}
 	if (hijack_config_parse(variable("RUMPHIJACK"), &config, &error)) {
 		complain("RUMPHIJACK: ", error.text, NULL);
 		goto refuse;

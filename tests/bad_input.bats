@@ -459,3 +459,122 @@ damaged_component() {
 	# who never touches the rump kernel does not notice
 	RUMP_LIBRARIES=$T/lib LIBRUMPHIJACK=$T/lib/librumphijack.so rump_with path=/rump ls /
 }
+
+# ---- the preload in the wrong place ----
+
+@test "the preload given twice, by one name, by two, as a copy" {
+	mkdir links copies
+	ln -s "$RUMP_LIBRARIES"/* links/
+	cp -L "$RUMP_LIBRARIES"/lib*.so* copies/
+	local first=$LIBRUMPHIJACK second
+	for second in "$LIBRUMPHIJACK" "$T/links/librumphijack.so"; do
+		LIBRUMPHIJACK=$first:$second run rump_with path=/rump \
+			sh -c 'echo x >/rump/tmp/x && cat /rump/tmp/x'
+		echo "$second: $output"
+		[ "$status" = 0 ]
+		[ "$output" = x ]
+	done
+	LIBRUMPHIJACK=$first:$T/copies/librumphijack.so run rump_with path=/rump cat /rump/proc/sys/kernel/ostype
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "${lines[0]}" = "rumphijack: preloaded twice: the first one is used" ]
+	[ "${lines[1]}" = Linux ]
+	[ "${#lines[@]}" = 2 ]
+}
+
+# README's user, who has exported LD_PRELOAD: these have a kernel or a connection of their own
+@test "rump_server, rump.ps and rump.halt under the preload, with the server's own address" {
+	require "$RUMP_LIBRARIES/rump_server" "$RUMP_LIBRARIES/rump.ps" "$RUMP_LIBRARIES/rump.halt"
+	local folder
+	folder=$(mktemp -d /tmp/rump-test.XXXXXX)
+	export RUMP_SERVER=unix://$folder/socket RUMPHIJACK=path=/rump,socket=all
+	tool() {
+		LD_PRELOAD=$LIBRUMPHIJACK LD_LIBRARY_PATH=$RUMP_LIBRARIES timeout -k 5 20 "$RUMP_LIBRARIES/$1" "${@:2}" 3>&-
+	}
+	tool rump_server --log "$folder/log" "$RUMP_SERVER"
+	tool rump.ps | grep -q rump
+	LD_PRELOAD=$LIBRUMPHIJACK timeout -k 5 20 ls /rump/proc >/dev/null
+	tool rump.halt
+	[ ! -e "$folder/socket" ]
+	# a file of a rump kernel is none of the host
+	run tool rump_server -d "key=/dev/x,hostpath=/rump/disk" "$RUMP_SERVER"
+	echo "$output"
+	[ "$status" = 2 ]
+	[ "$output" = "rump_server: -d: /rump/disk: no such file or directory" ]
+	rm -rf "$folder"
+}
+
+# ---- no kernel ----
+
+# told ERRNO_TEXT WORD...: a line of the library with all words, the program's with the errno
+told() {
+	local line word error=$1
+	shift
+	echo "$status: $output"
+	[ "$status" = 2 ]
+	line=$(grep -E '^(rumphijack|rump_server): ' <<<"$output" | tr '\n' ' ')
+	for word; do
+		[[ $line == *"$word"* ]] || { echo "no word: $word"; return 1; }
+	done
+	[ "$(grep -cv '^rump' <<<"$output")" = 1 ]
+	[[ $(grep -v '^rump' <<<"$output") == "ls: "*": $error" ]]
+}
+
+@test "a server that is missing, and one that is none" {
+	RUMP_SERVER=unix://$T/none run rump_with path=/rump ls /rump
+	told 'Transport endpoint is not connected' "$T/none" 'no server is there'
+	RUMP_SERVER=$T/none run rump_with path=/rump ls /
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$(grep -c '^rumphijack: RUMP_SERVER: ' <<<"$output")" = 1 ]
+	RUMP_SERVER=unix://$T/none run rump_with path=/rump,strict=yes true
+	[ "$status" = 0 ]
+	RUMP_SERVER=$T/none run rump_with path=/rump,strict=yes true
+	[ "$status" = 2 ]
+	[ "${#lines[@]}" = 1 ]
+	run rump_with path=/rump,kernel=server,strict=yes true
+	[ "$status" = 2 ]
+	[[ $output == *"RUMP_SERVER is not set"* ]]
+}
+
+@test "kernel=spawn: a missing image, too little memory, a missing library, no server program" {
+	export limit LIBRUMPHIJACK RUMP_LIBRARIES
+	run rump_with path=/rump,kernel=spawn,image=none.img ls /rump
+	told 'No such device or address' none.img 'no such file' 'no rump kernel'
+	RUMP_MEMLIMIT=1m run rump_with path=/rump,kernel=spawn ls /rump
+	told 'No such device or address' 'RUMP_MEMLIMIT=1m' 'at least 16m'
+	RUMP_MEMLIMIT=8g run bash -c "ulimit -v 4000000; $(declare -f rump_with sanitizer_runtime)
+		rump_with path=/rump,kernel=spawn ls /rump"
+	told 'No such device or address' 'cannot map 8192 MiB' 'ulimit -v'
+	mkdir lib
+	cp -L "$LIBRUMPHIJACK" lib/
+	RUMP_LIBRARIES=$T/lib LIBRUMPHIJACK=$T/lib/librumphijack.so PATH=/usr/bin:/bin \
+		run rump_with path=/rump,kernel=spawn ls /rump
+	told 'No such file or directory' 'there is no rump_server'
+	[ -z "$(ls -A "$T" | grep -vx lib)" ]
+}
+
+@test "many calls, threads and children after a boot that failed: one line each process" {
+	require python3
+	run rump_with path=/rump,image=none.img python3 -c '
+import errno, os, threading
+def fails():
+    for i in range(50):
+        try:
+            os.stat("/rump/x")
+        except OSError as error:
+            assert error.errno == errno.ENXIO, error
+        else:
+            raise SystemExit("worked")
+threads = [threading.Thread(target=fails) for i in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(os.path.exists("/etc/passwd"))'
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$(grep -c '^rumphijack: ' <<<"$output")" = 1 ]
+	[ "${lines[-1]}" = True ]
+	[ ! -e none.img ]
+}

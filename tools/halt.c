@@ -23,6 +23,7 @@
 
 #include "client.h"
 #include "message.h"
+#include "preload.h"
 
 /* how long a tcp:// address may be free in the midst of a restart */
 #define TCP_GAP_SECONDS 30
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
 	int letter, status;
 
 	message_init(argv[0]);
+	preload_leave(argv);
 	while ((letter = getopt_long(argc, argv, "rt:", options, NULL)) != -1) {
 		switch (letter) {
 		case 'r':

@@ -12,6 +12,7 @@
 
 #include "client.h"
 #include "message.h"
+#include "preload.h"
 #include "proc.h"
 
 #define INIT 1 /* the kernel's, without a program */
@@ -117,6 +118,7 @@ int main(int argc, char **argv)
 	int letter, status;
 
 	message_init(argv[0]);
+	preload_leave(argv);
 	while ((letter = getopt_long(argc, argv, "af", options, NULL)) != -1) {
 		switch (letter) {
 		case 'a':

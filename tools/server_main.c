@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "preload.h"
 #include "server_options.h"
 #include "server_restart.h"
 #include "server_serve.h"
@@ -16,6 +17,7 @@ int main(int argc, char **argv)
 	int error, status;
 
 	message_init(argv[0]);
+	preload_leave(argv);
 	error = server_restart_prepare();
 	if (error) {
 		message("restart: %s", strerror(-error));
