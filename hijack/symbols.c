@@ -131,6 +131,14 @@ EXPORT int ioctl(int fd, int request, ...)
 	return PLAIN(SYS_ioctl, fd, request, argument);
 }
 
+EXPORT void *mremap(void *address, size_t old_n, size_t n, int flags, ...)
+{
+	void *to;
+
+	LAST_ARGUMENT(void *, to, flags);
+	return (void *)PLAIN(SYS_mremap, address, old_n, n, flags, to);
+}
+
 EXPORT int prctl(int option, ...)
 {
 	long args[4];
@@ -203,6 +211,12 @@ EXPORT int fchmodat(int fd, const char *path, mode_t mode, int flags)
 EXPORT int posix_fadvise(int fd, off_t at, off_t n, int advice)
 {
 	return -RESULT(SYS_fadvise64, fd, at, n, advice);
+}
+
+EXPORT int posix_madvise(void *address, size_t n, int advice)
+{
+	/* Linux' DONTNEED throws away what was written, POSIX' does not */
+	return advice == POSIX_MADV_DONTNEED ? 0 : -RESULT(SYS_madvise, address, n, advice);
 }
 
 /* Where the file system cannot: a byte in each block, which keeps what is there. */

@@ -76,6 +76,20 @@ static void data(void)
 	CHECK((copy = fcntl(fd, F_DUPFD_CLOEXEC, 50)) >= 50 && !close(copy));
 	CHECK((copy = dup(fd)) > fd && dup2(fd, copy) == copy && dup3(fd, copy, O_CLOEXEC) == copy);
 	CHECK(fcntl(copy, F_GETFD) == FD_CLOEXEC && !close(copy));
+	{
+		char *map = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0), *grown;
+
+		CHECK(map != MAP_FAILED && !memcmp(map, "Je", 2));
+		map[1] = 'u';
+		CHECK(!mprotect(map, 8192, PROT_READ) && !msync(map, 8192, MS_ASYNC));
+		CHECK(!madvise(map, 8192, MADV_NORMAL) &&
+		      !posix_madvise(map, 8192, POSIX_MADV_NORMAL));
+		CHECK(posix_madvise(map + 1, 1, POSIX_MADV_NORMAL) == EINVAL);
+		CHECK(!mlock(map, 4096) && !munlock(map, 4096));
+		CHECK((grown = mremap(map, 8192, 4096, MREMAP_MAYMOVE)) != MAP_FAILED);
+		CHECK(!memcmp(grown, "Ju", 2) && !munmap(grown, 4096));
+		FAILS(munmap(grown + 1, 1), EINVAL);
+	}
 	FAILS(read(copy, bytes, 1), EBADF);
 	FAILS(isatty(fd) - 1, ENOTTY);
 #ifdef __GLIBC__
