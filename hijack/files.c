@@ -128,12 +128,22 @@ static bool is_own_link(const char *path, const char *name)
 static long readlink_host(struct call *call, const struct resolved *resolved, int at, char *buffer,
 			  char *to, long size)
 {
+	char link[20];
 	long result;
+	int proc;
 
 	if (cwd_outside() && size > 0 && is_own_link((const char *)resolved->args[at], "cwd")) {
-		result = buffer ? rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX) : -ENOMEM;
-		if (result > 0)
-			result = show_path(cwd_outside(), buffer, result - 1, to, size);
+		if (!buffer)
+			return -ENOMEM;
+		/* not getcwd(), which does not tell of a directory that was removed */
+		proc = rump_proc(call);
+		rump_proc_path(link, proc, "self/cwd");
+		result = rump(call, SYS_readlinkat, proc, link, buffer, ROUTE_PATH_MAX - 1);
+		if (result > 0) {
+			buffer[result] = '\0';
+			result = show_path(*buffer == '/' ? cwd_outside() : "", buffer, result, to,
+					   size);
+		}
 		return result;
 	}
 	if (exec_path && size > 0 && is_own_link((const char *)resolved->args[at], "exe"))

@@ -114,6 +114,7 @@ static void directory(void)
 	TELL(chdir("gone"));
 	TELL(rmdir("../gone"));
 	TEXT(cwd());
+	TEXT(link_of("/proc/self/cwd"));
 	TELL(open(".", O_RDONLY | O_CREAT, 0600));
 	TELL(open("x", O_RDWR | O_CREAT, 0600));
 	TELL(chdir(".."));
