@@ -28,6 +28,7 @@ struct walk {
 	struct call *call;
 	char *done, *todo, *target, *buffer;
 	bool follows_last;
+	bool has_left; /* by an absolute target or above the root: what the kernel cannot follow */
 };
 
 static bool follows_last(struct call *call)
@@ -92,6 +93,15 @@ static bool has_link(struct call *call, const struct place *place)
 	return fd >= 0 || fd == -ELOOP;
 }
 
+/* Whether `done` is of the rump kernel. */
+static bool is_inside(struct walk *walk)
+{
+	struct route route;
+
+	return *walk->done && !route_absolute(&config, walk->done, walk->buffer, &route) &&
+	       route.side == ROUTE_RUMP;
+}
+
 /* The target of `done`: its length; 0: it is no symlink, or not in the rump kernel. */
 static long read_link(struct walk *walk)
 {
@@ -154,6 +164,8 @@ static int follow(struct walk *walk)
 			while (used && walk->done[--used] != '/')
 				;
 			walk->done[used] = '\0';
+			if (!is_inside(walk))
+				walk->has_left = true;
 			continue;
 		}
 		if (used + length + 2 >= ROUTE_PATH_MAX)
@@ -165,6 +177,7 @@ static int follow(struct walk *walk)
 			if (++links > LINKS_MAX)
 				return -ELOOP;
 			if (*walk->target == '/') {
+				walk->has_left = true;
 				if (!put_before(walk, outside_of_target(walk), walk->target, at))
 					return -ENAMETOOLONG;
 				used = 0;
@@ -215,13 +228,17 @@ bool links_followed(struct call *call, struct scratch *scratch, bool *is_second,
 				return false;
 			if (place_as_text(call, &place, path, walk.target, walk.todo))
 				return false;
+			walk.has_left = false;
 			error = follow(&walk);
-			if (error) {
+			/* else it was not there for the kernel, whatever the text says */
+			if (walk.has_left && error) {
 				*result = error;
 				return false;
 			}
-			call->args[i] = (long)walk.done;
-			has_changed = true;
+			if (walk.has_left) {
+				call->args[i] = (long)walk.done;
+				has_changed = true;
+			}
 		}
 		dirfd = AT_FDCWD;
 		n++;

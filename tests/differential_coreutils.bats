@@ -327,5 +327,7 @@ _without_rates() {
 		pwd -P | sed "s,$D,D,"
 		ln -s $HOST/x out; echo x >$HOST/x; cat out
 		ln -s ../../../../../../../../../../../../etc/passwd up; head -c 4 up
+		mkdir real; echo x >real/f; ln -s real rel; cat rel/none/../f; ln -s loop loop
+		mv none loop/x; cat rel/../f loop/../f
 	END
 }
