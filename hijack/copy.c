@@ -13,6 +13,7 @@
  */
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -88,15 +89,21 @@ static bool same_side(const struct end *a, const struct end *b)
 	return (a->rump_fd >= 0) == (b->rump_fd >= 0);
 }
 
-/* Waits, if it may: 1 ready, 0 not, -errno. */
+/* Waits, if it may: 1 ready, 0 not, -errno.  A pipe without readers is told as write() does. */
 static long wait_for(struct call *call, const struct end *end, short events, bool may_wait)
 {
 	struct pollfd one = {end->rump_fd >= 0 ? end->rump_fd : end->fd, events, 0};
 	struct timespec now = {0, 0};
+	long result;
 
 	if (end->rump_fd >= 0)
-		return rump(call, SYS_ppoll, &one, 1, may_wait ? NULL : &now, NULL, 8);
-	return host(SYS_ppoll, &one, 1, may_wait ? NULL : &now, NULL, 8);
+		result = rump(call, SYS_ppoll, &one, 1, may_wait ? NULL : &now, NULL, 8);
+	else
+		result = host(SYS_ppoll, &one, 1, may_wait ? NULL : &now, NULL, 8);
+	if (result <= 0 || events != POLLOUT || !(one.revents & POLLERR))
+		return result;
+	host(SYS_tgkill, host(SYS_getpid), host(SYS_gettid), SIGPIPE);
+	return -EPIPE;
 }
 
 /* ---- what is in a pipe ---- */
@@ -228,6 +235,11 @@ static long move(struct transfer *t, long count, long position)
 {
 	long done = 0, result = 0;
 
+	/* sendfile looks for room even then */
+	if (!count && is_pipe(&t->out)) {
+		result = wait_for(t->call, &t->out, POLLOUT, t->may_wait);
+		return result > 0 ? 0 : result ? result : -EAGAIN;
+	}
 	while (done < count) {
 		long want = count - done < BUFFER ? count - done : BUFFER, got, put;
 		bool is_taken;
