@@ -27,6 +27,7 @@
  * be traced, until it execs.
  */
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
 
@@ -78,8 +79,15 @@ static void make_call(struct call *call, struct trap_regs *regs, enum hijack_doo
 /* A thread that unmaps its stack and exits has none for the exit's trap. */
 static void check_unmap(struct call *call)
 {
+	patch_mapped(call->args[0], call->args[1], 0);
 	if (call->regs->sp - call->args[0] < (unsigned long)call->args[1])
 		trap_unmap_and_exit(call->args[0], call->args[1]);
+}
+
+static void mapped(const struct call *call, long result)
+{
+	if (!is_error(result) && !(call->args[3] & MAP_ANONYMOUS))
+		patch_mapped(result, call->args[1], call->args[2]);
 }
 
 /* syscall(2), which is ours, and not a patched site. */
@@ -112,6 +120,8 @@ void trap_from_stub(struct trap_regs *regs)
 		regs->ax = host_call(&call);
 	else
 		regs->ax = hijack_dispatch(&call);
+	if (call.nr == SYS_mmap)
+		mapped(&call, regs->ax);
 }
 
 static void chain(int signal, siginfo_t *info, void *context)
@@ -173,6 +183,8 @@ static void handler(int signal, siginfo_t *info, void *context)
 	if (!self.has_borrowed)
 		patch_consider(regs->ip, call.nr);
 	result = hijack_dispatch(&call);
+	if (call.nr == SYS_mmap)
+		mapped(&call, result);
 	if (call.nr == SYS_rt_sigprocmask)
 		host(SYS_rt_sigprocmask, SIG_BLOCK, NULL, mask, 8);
 	regs->ax = result;
@@ -231,6 +243,8 @@ int trap_start(void)
 		return result;
 	}
 	hijack_has_trap = true;
+	if (config.trap == HIJACK_TRAP_EAGER)
+		patch_all();
 	return 0;
 }
 
@@ -275,6 +289,10 @@ long handle_prctl(struct call *call)
 	bool is_filter = call->nr == SYS_seccomp || call->args[0] == PR_SET_SECCOMP;
 	long result;
 
+	/* there is one in each thread, and it is ours: as on a host without */
+	if (call->nr == SYS_prctl && call->args[0] == PR_SET_SYSCALL_USER_DISPATCH &&
+	    (hijack_has_trap || self.has_borrowed))
+		return -EINVAL;
 	if (is_filter || call->args[0] == PR_SET_NO_NEW_PRIVS)
 		patch_stop();
 	if (is_filter)

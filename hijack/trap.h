@@ -52,6 +52,8 @@ struct trap_start {
 	unsigned char *selector; /* NULL: not to be armed */
 };
 
+extern unsigned long trap_text_start __attribute__((visibility("hidden")));
+extern unsigned long trap_text_length __attribute__((visibility("hidden")));
 extern const char trap_stubs[] __attribute__((visibility("hidden")));
 #define TRAP_STUBS_SIZE (64 * 1024)
 
@@ -72,6 +74,10 @@ void trap_unmap_and_exit(unsigned long address, unsigned long length)
 
 /* A trap happened at the instruction before ip: patch the site if it is worth it. */
 void patch_consider(unsigned long ip, unsigned long nr);
+/* Patches all sites that there are; before the program has threads. */
+void patch_all(void);
+/* A mapping was made or has gone (protection 0): it is other memory now. */
+void patch_mapped(unsigned long start, unsigned long length, int protection);
 /* No patching any more: the program confines itself. */
 void patch_stop(void);
 /* From now on other threads may run what is patched. */
