@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -231,12 +232,23 @@ static int run_server(void *argument)
 	struct server *server = argument;
 	unsigned long none = 0;
 	long null, fds[FDS];
+	struct rlimit files;
 
 	launch_signals(&none);
+	/* the program's own limit is not the server's */
+	if (!host(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &files)) {
+		files.rlim_cur = files.rlim_max;
+		host(SYS_prlimit64, 0, RLIMIT_NOFILE, &files, NULL);
+	}
 	null = host(SYS_open, "/dev/null", O_RDWR);
 	/* out of the way of the numbers that they get */
 	for (unsigned int i = 0; i < FDS; i++)
 		fds[i] = server->fds[i] < 0 ? -1 : host(SYS_fcntl, server->fds[i], F_DUPFD, 64);
+	for (unsigned int i = 0; i < FDS; i++)
+		if (server->fds[i] >= 0 && fds[i] < 0) {
+			server->error = -EMFILE;
+			return 127;
+		}
 	host(SYS_dup2, null, 0);
 	host(SYS_dup2, null, 1);
 	for (unsigned int i = 0; i < FDS; i++)
