@@ -459,7 +459,8 @@ static void feed_in_handler(int signal)
 
 static void handlers(void)
 {
-	int fifo = open_fifo("handlers"), file = open(name("log"), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	int fifo = open_fifo("handlers"),
+	    file = open(name("log"), O_RDWR | O_CREAT | O_TRUNC, 0600);
 	struct stat st;
 	pid_t pid;
 	char c = 0;
@@ -575,7 +576,8 @@ static void timers(void)
 		int fifo = open_fifo("alarm");
 		char c;
 
-		holds("alarm() ends a read", read(fifo, &c, 1) == -1 && errno == EINTR && hits == 1);
+		holds("alarm() ends a read",
+		      read(fifo, &c, 1) == -1 && errno == EINTR && hits == 1);
 		close(fifo);
 	}
 	unlink(name("timers"));
@@ -660,8 +662,8 @@ static void asynchronous(void)
 	need("write", write(pair[1], "x", 1) == 1);
 	holds("SIGIO by O_ASYNC", wait_hits(1));
 	install(SIGRTMIN + 3, count, SA_RESTART);
-	holds("F_SETSIG is read back", !fcntl(pair[0], F_SETSIG, SIGRTMIN + 3) &&
-					       fcntl(pair[0], F_GETSIG) == SIGRTMIN + 3);
+	holds("F_SETSIG is read back",
+	      !fcntl(pair[0], F_SETSIG, SIGRTMIN + 3) && fcntl(pair[0], F_GETSIG) == SIGRTMIN + 3);
 	hits = 0;
 	need("write", write(pair[1], "y", 1) == 1);
 	holds("the signal of F_SETSIG", wait_hits(1));
@@ -717,8 +719,7 @@ static void *be_target(void *argument)
 	char c;
 
 	__atomic_store_n(&targets[(long)argument].tid, (int)syscall(SYS_gettid), __ATOMIC_RELEASE);
-	targets[(long)argument].result =
-		read(targets[(long)argument].fd, &c, 1) == 1 ? c : -errno;
+	targets[(long)argument].result = read(targets[(long)argument].fd, &c, 1) == 1 ? c : -errno;
 	return NULL;
 }
 
@@ -739,7 +740,8 @@ static void one_thread(void)
 	}
 	pthread_kill(threads[2], SIGUSR2);
 	pthread_join(threads[2], NULL);
-	holds("pthread_kill ends the call of that thread", targets[2].result == -EINTR && hits == 1);
+	holds("pthread_kill ends the call of that thread",
+	      targets[2].result == -EINTR && hits == 1);
 	for (int i = 0; i < 4; i++) {
 		if (i == 2)
 			continue;
