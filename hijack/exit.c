@@ -4,6 +4,27 @@
 #include "dispatch.h"
 #include "family.h"
 #include "proxy.h"
+#include "remote.h"
+
+/*
+ * Whoever waits for this process may count on its locks and its ends of pipes being gone.
+ * The server notices the end of a process later than the host's wait() does.  Other
+ * threads would see their descriptors closed before they end.
+ */
+static void close_all(struct call *call)
+{
+	bool is_connected;
+
+	if (!boot_is_ready() || boot_place != PLACE_ELSEWHERE || boot_is_untouched ||
+	    hijack_has_threads || self.inside)
+		return;
+	self.inside++;
+	is_connected = remote.is_connected();
+	self.inside--;
+	/* one that is lost is not made again for this */
+	if (is_connected)
+		rump(call, SYS_close_range, 0, ~0U, 0);
+}
 
 /*
  * exit(), _exit(), quick_exit() and a return from main() all end here, after atexit
@@ -14,6 +35,7 @@ long handle_exit_group(struct call *call)
 	/* a child in shared memory ends alone */
 	if (!self.spawned) {
 		proxy_leave();
+		close_all(call);
 		family_leave();
 	}
 	return host_call(call);

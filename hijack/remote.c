@@ -37,6 +37,7 @@ static const struct {
 	{"rumpclient_exec_done", (void **)&remote.exec_done},
 	{"rumpclient_exec_failed", (void **)&remote.exec_failed},
 	{"rumpclient_confine", (void **)&remote.confine},
+	{"rumpclient_is_connected", (void **)&remote.is_connected},
 	{"rumpclient_generation", (void **)&remote.generation},
 	{"rumpclient_export", (void **)&remote.export},
 	{"rumpclient_import", (void **)&remote.import},

@@ -28,6 +28,7 @@ struct remote {
 	int (*exec_done)(int fd, const char *name, const uint32_t *keep, uint32_t count);
 	void (*exec_failed)(int fd);
 	void (*confine)(void);
+	int (*is_connected)(void);
 	unsigned int (*generation)(void);
 	int (*export)(int rump_fd);
 	int (*import)(int fd);

@@ -350,6 +350,13 @@ int rumpclient_init(void)
 	return error_return(session_connect(&session_own, url, NULL));
 }
 
+int rumpclient_is_connected(void)
+{
+	struct session *session = session_current();
+
+	return session_is_ready(session) && !control_is_hung_up(session);
+}
+
 unsigned int rumpclient_generation(void)
 {
 	return __atomic_load_n(&session_current()->generation, __ATOMIC_ACQUIRE);

@@ -301,6 +301,24 @@ def case_many():
     print(sum(os.path.getsize(at(str(n))) for n in range(200)), len(read("log").split()))
 
 
+def case_ends():
+    """What a child held is free when it has been waited for."""
+    taken = 0
+    for _ in range(200):
+        child = os.fork()
+        if child == 0:
+            held = open(at("lock"), "w")
+            fcntl.flock(held, fcntl.LOCK_EX)
+            os._exit(0)
+        os.waitpid(child, 0)
+        with open(at("lock"), "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                taken += 1
+    print(taken)
+
+
 def case_signals():
     """Signals between the processes, with one of them in a call of the kernel."""
     os.mkfifo(at("fifo"))

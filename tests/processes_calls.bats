@@ -103,6 +103,7 @@ python() {
 @test "python: posix_spawn" { python posix_spawn; }
 @test "forks of several threads while others call" { python fork_of_threads; }
 @test "200 forks that live at once" { python many; }
+@test "what a child held is free when it has ended" { python ends; }
 @test "signals reach processes that are in calls" { python signals; }
 @test "python: temporary files given to children" { python temporary; }
 

@@ -114,6 +114,9 @@ int rumpclient_daemon(int nochdir, int noclose);
 /* 0: calls give ENOTCONN; n: try for n seconds */
 void rumpclient_setconnretry(time_t retry);
 
+/* Whether there is a connection, as far as is known.  Does not block, and makes none. */
+int rumpclient_is_connected(void);
+
 /*
  * Which connection this is: rises when a lost one was made anew.  Descriptors, working
  * directory, credentials of another generation are gone. Does not block.
