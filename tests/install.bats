@@ -57,3 +57,18 @@ setup_file() {
 	[ "$status" -eq 0 ]
 	[[ $output =~ ^6\.12\.[0-9]+\ [0-9]+$ ]]
 }
+
+@test "installed, rump_hijack finds the preload, and programs of musl theirs" {
+	local bin=$(dirname "$(find "$STAGE" -name rump_hijack -print -quit)")
+	run timeout -k 5 30 "$bin/rump_hijack" ls /rump/proc/sys/kernel/ostype
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "$output" = /rump/proc/sys/kernel/ostype ]
+	[ -n "$(find "$STAGE" -path "*man/man1/rump_hijack.1*")" ]
+	command -v musl-gcc >/dev/null || skip "missing: musl-gcc"
+	musl-gcc -o "$BATS_TEST_TMPDIR/p" -x c - <<<'#include <stdio.h>
+		int main(void) { return !fopen("/rump/proc/sys/kernel/ostype", "r"); }'
+	timeout -k 5 30 "$bin/rump_hijack" "$BATS_TEST_TMPDIR/p"
+	timeout -k 5 30 "$bin/rump_hijack" sh -c "$BATS_TEST_TMPDIR/p"
+	timeout -k 5 30 "$bin/rump_hijack" -o kernel=spawn sh -c "$BATS_TEST_TMPDIR/p && cat /rump/proc/sys/kernel/ostype"
+}

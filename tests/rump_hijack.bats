@@ -83,7 +83,8 @@ finds() {
 }
 
 @test "a command that cannot be executed: 126, or 127, and one line" {
-	run hijack nosuchcommand
+	status=0
+	output=$(hijack nosuchcommand 2>&1) || status=$?
 	echo "$output"
 	[ "$status" = 127 ]
 	[ "$output" = "rump_hijack: nosuchcommand: No such file or directory" ]
