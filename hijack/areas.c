@@ -7,14 +7,15 @@
 #include "signals.h"
 
 #define PAGE 4096UL
+#define TABLE_SIZE (16UL << 20) /* bytes of addresses; memory only for what is used */
 
 bool areas_exist;
 unsigned long areas_lowest = ~0UL, areas_highest;
 
 /* sorted by address */
 static struct area *table;
-static unsigned int count, room;
-static unsigned long table_size; /* bytes */
+static unsigned int count;
+static unsigned int sequence; /* odd: it is being changed */
 
 /* ---- the lock ---- */
 
@@ -50,8 +51,15 @@ bool areas_are_locked_here(void)
 	return owner && owner == host(SYS_gettid);
 }
 
+bool areas_are_locked(void)
+{
+	return __atomic_load_n(&lock_word, __ATOMIC_SEQ_CST);
+}
+
 void areas_forked(void)
 {
+	/* by a thread that is not here */
+	sequence += sequence & 1;
 	lock_word = 0;
 	lock_owner = 0;
 }
@@ -100,24 +108,52 @@ static void note_bounds(void)
 	__atomic_store_n(&areas_exist, count != 0, __ATOMIC_RELEASE);
 }
 
+/* It never moves, for those who look without the lock. */
 int areas_reserve(unsigned int more)
 {
-	unsigned long size = table_size, wanted = size ? size : PAGE;
 	long address;
 
-	if (count + more <= room)
+	if (count + more > TABLE_SIZE / sizeof(*table))
+		return -ENOMEM;
+	if (table)
 		return 0;
-	while (wanted < (count + more) * sizeof(*table))
-		wanted *= 2;
-	address = size ? host(SYS_mremap, table, size, wanted, MREMAP_MAYMOVE)
-		       : host(SYS_mmap, 0, wanted, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	address = host(SYS_mmap, 0, TABLE_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (is_error(address))
 		return -ENOMEM;
 	table = (struct area *)address;
-	table_size = wanted;
-	room = wanted / sizeof(*table);
 	return 0;
+}
+
+/* Around each change, for those too. */
+static void begin_change(void)
+{
+	__atomic_store_n(&sequence, sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static void end_change(void)
+{
+	__atomic_store_n(&sequence, sequence + 1, __ATOMIC_RELEASE);
+}
+
+bool areas_find(unsigned long start, unsigned long end, struct area *ret_area)
+{
+	unsigned int before, i;
+	bool found;
+
+	do {
+		while ((before = __atomic_load_n(&sequence, __ATOMIC_ACQUIRE)) & 1)
+			host(SYS_sched_yield);
+		found = false;
+		i = index_from(start);
+		if (i < __atomic_load_n(&count, __ATOMIC_RELAXED)) {
+			*ret_area = table[i];
+			found = ret_area->start < end;
+		}
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (before != __atomic_load_n(&sequence, __ATOMIC_RELAXED));
+	return found;
 }
 
 static void insert(unsigned int at, const struct area *area)
@@ -193,7 +229,9 @@ int areas_add(const struct area *area)
 
 	if (error)
 		return error;
+	begin_change();
 	insert(index_from(area->start), area);
+	end_change();
 	note_bounds();
 	return 0;
 }
@@ -229,7 +267,9 @@ int area_grow(struct area *area, unsigned long end)
 				area_set_copies(&grown, at, at + PAGE, true);
 		release_copies(area);
 	}
+	begin_change();
 	*area = grown;
+	end_change();
 	note_bounds();
 	return 0;
 }
@@ -240,8 +280,10 @@ int areas_split(unsigned long start, unsigned long end)
 
 	if (error)
 		return error;
+	begin_change();
 	split_at(start);
 	split_at(end);
+	end_change();
 	return 0;
 }
 
@@ -252,11 +294,13 @@ int areas_cut(unsigned long start, unsigned long end)
 
 	if (error)
 		return error;
+	begin_change();
 	first = index_from(start);
 	for (last = first; last < count && table[last].start < end; last++)
 		release_copies(&table[last]);
 	memmove(&table[first], &table[last], (count - last) * sizeof(*table));
 	count -= last - first;
+	end_change();
 	note_bounds();
 	return 0;
 }

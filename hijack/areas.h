@@ -35,10 +35,14 @@ extern bool areas_exist;
 
 void areas_lock(unsigned long *ret_mask);
 void areas_unlock(const unsigned long *mask);
-/* Whether the caller has the lock. */
+/* Whether the caller has the lock; whether anybody has. */
 bool areas_are_locked_here(void);
+bool areas_are_locked(void);
 /* In the child of a fork. */
 void areas_forked(void);
+
+/* Without the lock: a copy of the first area that lies in the range in part; false: none. */
+bool areas_find(unsigned long start, unsigned long end, struct area *ret_area);
 
 /* ---- with the lock ---- */
 
@@ -47,7 +51,7 @@ struct area *areas_from(unsigned long address);
 struct area *areas_next(const struct area *area);
 /* The one that has the address, or NULL. */
 struct area *areas_at(unsigned long address);
-/* Nothing may lie there.  0 or -ENOMEM; may move all of them. */
+/* Nothing may lie there.  0 or -ENOMEM */
 int areas_add(const struct area *area);
 /* Room for so many more, so that the next calls of add and cut do not fail. */
 int areas_reserve(unsigned int count);

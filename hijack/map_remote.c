@@ -344,28 +344,44 @@ static long take(unsigned long address, const struct rump_sp_map_run *runs, long
 	return error ? error : is_there ? 0 : -EAGAIN;
 }
 
+static long kind_of(const struct area *area, bool is_write)
+{
+	if (area->is_copied)
+		return RUMP_SP_MAP_NEAR;
+	return is_write && area->is_shared ? RUMP_SP_MAP_WRITE : 0;
+}
+
+/*
+ * Not in the midst of a change: who reads it while somebody has the lock could not tell
+ * whether the kernel gave its pages before or after that one dropped them.
+ */
+static unsigned long look_at_version(void)
+{
+	unsigned long version = __atomic_load_n(&map.version, __ATOMIC_SEQ_CST), mask;
+
+	if (!areas_are_locked())
+		return version;
+	areas_lock(&mask);
+	version = map.version;
+	areas_unlock(&mask);
+	return version;
+}
+
 static int fault_once(unsigned long address, bool is_write)
 {
 	struct rump_sp_map_run runs[RUNS];
 	struct call call = {.nr = SYS_mmap, .door = DOOR_TRAP};
-	unsigned long mask, version;
-	const struct area *area;
+	unsigned long mask, version = look_at_version();
 	struct area seen;
 	long count;
 
-	areas_lock(&mask);
-	area = areas_at(address);
-	if (area)
-		seen = *area;
-	version = map.version;
-	areas_unlock(&mask);
-	if (!area || !seen.is_elsewhere)
+	if (!areas_find(address, address + 1, &seen) || !seen.is_elsewhere)
 		return -ENOENT;
 	if (!(seen.protection & (is_write ? PROT_WRITE : PROT_READ | PROT_WRITE | PROT_EXEC)))
 		return -EFAULT;
 	if (map.state != READY && (self.spawned || map_remote_ready(&call)))
 		return -EFAULT;
-	count = ask(RUMP_SP_NR_MAP_FAULT, address, is_write && seen.is_shared, (long)runs, RUNS);
+	count = ask(RUMP_SP_NR_MAP_FAULT, address, kind_of(&seen, is_write), (long)runs, RUNS);
 	if (count == -EINTR)
 		return -EAGAIN;
 	if (is_error(count) && count != -ENOBUFS)
@@ -414,7 +430,7 @@ void map_remote_check(struct call *call)
 		if (count > 0)
 			map.version++;
 		for (long i = 0; i < count; i++) {
-			struct area *area = areas_at(runs[i].address);
+			struct area *area = areas_from(runs[i].address);
 
 			end = runs[i].address + runs[i].pages * MAP_PAGE;
 			for (; area && area->start < end; area = areas_next(area)) {

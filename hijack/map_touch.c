@@ -21,40 +21,22 @@
 #define SOME 4096UL
 #define VECTOR_MAX 1024
 
-/* Moves *start to the first page of an area below end, *ret_end to the end of that part. */
-static bool next_part(unsigned long *start, unsigned long end, bool *may_write,
-		      unsigned long *ret_end)
-{
-	const struct area *area;
-	unsigned long mask;
-
-	areas_lock(&mask);
-	area = areas_from(*start);
-	if (area && area->start < end) {
-		if (*start < area->start)
-			*start = area->start;
-		*ret_end = area->end < end ? area->end : end;
-		*may_write = area->protection & PROT_WRITE;
-	} else {
-		area = NULL;
-	}
-	areas_unlock(&mask);
-	return area;
-}
-
 /* true: something was touched */
 static bool touch(unsigned long start, unsigned long length, bool is_write)
 {
-	bool touched = false, may_write;
 	unsigned long end, part_end;
+	bool touched = false;
+	struct area area;
 
 	if (!length || !areas_may_have(start, length))
 		return false;
 	if (length > LIMIT)
 		length = LIMIT;
-	for (end = start + length; start < end && next_part(&start, end, &may_write, &part_end);
-	     start = part_end) {
-		if (is_write && !may_write)
+	for (end = start + length; start < end && areas_find(start, end, &area); start = part_end) {
+		part_end = area.end < end ? area.end : end;
+		if (start < area.start)
+			start = area.start;
+		if (is_write && !(area.protection & PROT_WRITE))
 			continue;
 		for (unsigned long at = start & -MAP_PAGE; at < part_end; at += MAP_PAGE)
 			if (user_touch(at, is_write))

@@ -172,6 +172,8 @@ _Static_assert(RUMP_SP_NR_MAP_OPEN == RUMPUSER_NR_MAP_OPEN &&
 		       RUMP_SP_NR_MAP_FAULT == RUMPUSER_NR_MAP_FAULT &&
 		       RUMP_SP_NR_MAP_DROP == RUMPUSER_NR_MAP_DROP &&
 		       RUMP_SP_NR_MAP_CHECK == RUMPUSER_NR_MAP_CHECK &&
+		       RUMP_SP_MAP_WRITE == RUMPUSER_MAP_WRITE &&
+		       RUMP_SP_MAP_NEAR == RUMPUSER_MAP_NEAR &&
 		       sizeof(struct rump_sp_map) == sizeof(struct rumpuser_map) &&
 		       sizeof(struct rump_sp_map_run) == sizeof(struct rumpuser_map_run),
 	       "the kernel's calls are the protocol's");

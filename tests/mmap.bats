@@ -119,6 +119,45 @@ for i in range(64):
 	on_ext4 bash -c large
 }
 
+@test "O_DIRECT from memory of the program" {
+	direct() {
+		set -e
+		cd /rump
+		head -c 3000000 /dev/urandom >a
+		dd if=a of=b bs=64k iflag=direct oflag=direct status=none
+		cmp a b
+		dd if=a of=c bs=2M iflag=direct status=none
+		cmp a c
+		! dd if=a of=c bs=1000 iflag=direct 2>err
+		grep -q "Invalid argument" err
+		python3 -c '
+import errno, mmap, os
+def fails(error, call, *args):
+    try:
+        call(*args)
+        raise SystemExit("no error")
+    except OSError as e:
+        assert e.errno == error, e
+fd = os.open("a", os.O_RDWR | os.O_DIRECT)
+memory = mmap.mmap(-1, 16384)
+view = memoryview(memory)
+assert os.preadv(fd, [view[:4096], view[8192:12288]], 4096) == 8192
+want = open("a", "rb").read()
+assert memory[:4096] + memory[8192:12288] == want[4096:12288]
+memory[:5] = b"hello"
+assert os.lseek(fd, 8192, 0) == 8192 and os.write(fd, view[:4096]) == 4096
+assert os.lseek(fd, 0, 1) == 12288
+assert open("a", "rb").read()[8192:8197] == b"hello"
+fails(errno.EINVAL, os.pwritev, fd, [view[:1000]], 0)
+fails(errno.EINVAL, os.preadv, fd, [view[1:4097]], 0)
+assert os.preadv(fd, [view], 3000000 // 4096 * 4096) == 3000000 % 4096
+assert os.preadv(fd, [view], 4 << 20) == 0
+'
+	}
+	export -f direct
+	on_ext4 bash -c direct
+}
+
 @test "two processes: each sees what the other one writes" {
 	two() {
 		client python3 -c '

@@ -175,9 +175,13 @@ struct rump_sp_signal {
  */
 #define RUMP_SP_CALL_MEMORY	0x10003
 #define RUMP_SP_NR_MAP_OPEN	400 /* (struct rump_sp_map *): a rump descriptor, to be exported */
-#define RUMP_SP_NR_MAP_FAULT	401 /* (address, is_write, struct rump_sp_map_run *, count): how many */
+#define RUMP_SP_NR_MAP_FAULT	401 /* (address, flags, struct rump_sp_map_run *, count): how many */
 #define RUMP_SP_NR_MAP_DROP	402 /* (start, length): nothing is mapped there any more */
 #define RUMP_SP_NR_MAP_CHECK	403 /* (struct rump_sp_map_run *, count): how many are to be dropped */
+
+/* flags of MAP_FAULT: to be written to; no more than what lies near is of use */
+#define RUMP_SP_MAP_WRITE	1
+#define RUMP_SP_MAP_NEAR	2
 
 struct rump_sp_map {
 	uint64_t flushes_offset; /* in the memory: a uint32_t that rises when there is something to drop */

@@ -128,9 +128,12 @@ struct rumpuser_remote {
  * Linux leaves free.
  */
 #define RUMPUSER_NR_MAP_OPEN	400	/* (struct rumpuser_map *): a descriptor */
-#define RUMPUSER_NR_MAP_FAULT	401	/* (address, is_write, runs, count): how many */
+#define RUMPUSER_NR_MAP_FAULT	401	/* (address, flags, runs, count): how many */
 #define RUMPUSER_NR_MAP_DROP	402	/* (start, length) */
 #define RUMPUSER_NR_MAP_CHECK	403	/* (runs, count): how many */
+
+#define RUMPUSER_MAP_WRITE	1
+#define RUMPUSER_MAP_NEAR	2
 
 /* struct rump_sp_map and rump_sp_map_run */
 struct rumpuser_map {

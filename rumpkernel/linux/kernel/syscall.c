@@ -376,7 +376,7 @@ static long remote_getdents64(unsigned int fd, struct linux_dirent64 __user *dir
 }
 
 asmlinkage long sys_rump_map_open(void __user *ret_map);
-asmlinkage long sys_rump_map_fault(unsigned long address, unsigned int is_write,
+asmlinkage long sys_rump_map_fault(unsigned long address, unsigned int flags,
 				   void __user *to, unsigned int max);
 asmlinkage long sys_rump_map_drop(unsigned long start, unsigned long length);
 asmlinkage long sys_rump_map_check(void __user *to, unsigned int max);

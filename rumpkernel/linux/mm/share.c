@@ -35,6 +35,7 @@
 #include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
@@ -51,6 +52,8 @@
 /* pages that are pinned at once */
 #define BATCH		32
 #define DIRTY_PERIOD	(5 * HZ)
+/* bytes; what Linux itself maps around a fault */
+#define NEAR_SIZE	SZ_64K
 
 #define MAY_BE_WRITTEN	XA_MARK_0
 
@@ -351,8 +354,10 @@ static void give_range(struct shares *shares, unsigned long start, unsigned long
 	}
 }
 
-static long fault(struct shares *shares, unsigned long address, bool is_write, struct runs *runs)
+static long fault(struct shares *shares, unsigned long address, unsigned int flags,
+		  struct runs *runs)
 {
+	bool is_write = flags & RUMPUSER_MAP_WRITE;
 	struct mm_struct *mm = shares->mm;
 	struct vm_area_struct *vma = vma_lookup(mm, address);
 	unsigned long size, start, end;
@@ -375,7 +380,9 @@ static long fault(struct shares *shares, unsigned long address, bool is_write, s
 	}
 	/* it is in the tables now */
 	unpin_user_page(page);
-	size = rump_fault_ahead(vma, address) * PAGE_SIZE;
+	size = NEAR_SIZE;
+	if (!(flags & RUMPUSER_MAP_NEAR))
+		size = rump_fault_ahead(vma, address) * PAGE_SIZE;
 	start = max(vma->vm_start, address & -size);
 	end = min(vma->vm_end, (address & -size) + size);
 	give_range(shares, address, end, runs);
@@ -384,7 +391,7 @@ static long fault(struct shares *shares, unsigned long address, bool is_write, s
 	return 0;
 }
 
-SYSCALL_DEFINE4(rump_map_fault, unsigned long, address, unsigned int, is_write,
+SYSCALL_DEFINE4(rump_map_fault, unsigned long, address, unsigned int, flags,
 		struct rumpuser_map_run __user *, to, unsigned int, max)
 {
 	struct runs runs = { .to = to, .max = max };
@@ -394,7 +401,7 @@ SYSCALL_DEFINE4(rump_map_fault, unsigned long, address, unsigned int, is_write,
 	if (!shares)
 		return -ENXIO;
 	mmap_read_lock(shares->mm);
-	err = fault(shares, address & PAGE_MASK, is_write, &runs);
+	err = fault(shares, address & PAGE_MASK, flags, &runs);
 	mmap_read_unlock(shares->mm);
 	if (!err && !end_run(&runs))
 		err = runs.count < runs.max ? -EFAULT : 0;
