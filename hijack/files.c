@@ -135,16 +135,18 @@ static long readlink_host(struct call *call, const struct resolved *resolved, in
 	if (cwd_outside() && size > 0 && is_own_link((const char *)resolved->args[at], "cwd")) {
 		if (!buffer)
 			return -ENOMEM;
-		/* not getcwd(), which does not tell of a directory that was removed */
+		/* rather than getcwd(), which does not tell of a directory that was removed */
 		proc = rump_proc(call);
 		rump_proc_path(link, proc, "self/cwd");
 		result = rump(call, SYS_readlinkat, proc, link, buffer, ROUTE_PATH_MAX - 1);
-		if (result > 0) {
-			buffer[result] = '\0';
-			result = show_path(*buffer == '/' ? cwd_outside() : "", buffer, result, to,
-					   size);
+		if (result < 0) {
+			result = rump(call, SYS_getcwd, buffer, ROUTE_PATH_MAX);
+			result = result > 0 ? result - 1 : result;
 		}
-		return result;
+		if (result <= 0)
+			return result;
+		buffer[result] = '\0';
+		return show_path(*buffer == '/' ? cwd_outside() : "", buffer, result, to, size);
 	}
 	if (exec_path && size > 0 && is_own_link((const char *)resolved->args[at], "exe"))
 		return show_path("", exec_path, strlen(exec_path), to, size);
