@@ -2,37 +2,41 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Threads and signals around calls that are in the rump kernel, on each kind of kernel.
 # timeout: 300
+# alone
 
 load lib
 
 setup_file() {
 	load lib
 	require "$LIBRUMPHIJACK" "${CC:-gcc}"
-	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-result -O1 -g \
-		-o "$BATS_FILE_TMPDIR/interrupted" "$RUMP_TOP/tests/prog/interrupted.c" -lpthread -lrt
+	local name
+	for name in interrupted threaded; do
+		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-result -O1 -g \
+			-o "$BATS_FILE_TMPDIR/$name" "$RUMP_TOP/tests/prog/$name.c" -lpthread -lrt
+	done
 }
 
 teardown() { end_kernels; }
 
 _case() {
-	socket=unix client "$BATS_FILE_TMPDIR/interrupted" "$1" /rump/tmp
+	socket=unix client "$BATS_FILE_TMPDIR/$1" "$2" /rump/tmp
 }
 
 # the program itself is right: it holds on the host too
 both() {
 	mkdir -p "$T/host"
-	timeout -k 5 "$limit" "$BATS_FILE_TMPDIR/interrupted" "$1" "$T/host"
-	on_each_kernel _case "$1"
+	timeout -k 5 "$limit" "$BATS_FILE_TMPDIR/$1" "$2" "$T/host"
+	on_each_kernel _case "$1" "$2"
 }
 
 @test "5,000 threads at once open, write and read" {
 	export RUMP_MEMLIMIT=512m
-	both many_threads
+	both threaded many_threads
 }
 
 # half of 64 MiB are the stacks of 1,024
 _too_many() {
-	run _case many_threads
+	run _case threaded many_threads
 	echo "$output"
 	[ "$status" = 2 ]
 	[[ $output == *"threads failed: Resource temporarily unavailable"* ]]
@@ -44,16 +48,16 @@ _too_many() {
 	with_kernel local _too_many
 }
 
-@test "threads end, joined and detached, while another one is in a call" { both thread_ends; }
-@test "cancellation, deferred and asynchronous" { both cancellation; }
-@test "a signal ends a call, with SA_RESTART it goes on" { both interruption; }
-@test "handlers make calls while their thread is in one" { both handlers; }
-@test "siglongjmp() out of handlers that interrupted calls" { both longjmp_out; }
-@test "setitimer, timer_create and alarm beside calls" { both timers; }
-@test "SIGPIPE: its death, its handler, ignored, pending" { both broken_pipes; }
-@test "SIGIO, F_SETOWN, F_SETSIG, sigtimedwait, signalfd" { both asynchronous; }
-@test "stop and go on in a call" { both stopping; }
-@test "pthread_kill() ends the call of one thread" { both one_thread; }
-@test "exit, _exit, abort and death while threads are in calls" { both ends; }
-@test "the end of the program while threads are in calls: none comes back" { both last_exit; }
-@test "fork beside threads at work" { both fork_under_load; }
+@test "threads end, joined and detached, while another one is in a call" { both threaded thread_ends; }
+@test "cancellation, deferred and asynchronous" { both threaded cancellation; }
+@test "a signal ends a call, with SA_RESTART it goes on" { both interrupted interruption; }
+@test "handlers make calls while their thread is in one" { both interrupted handlers; }
+@test "siglongjmp() out of handlers that interrupted calls" { both interrupted longjmp_out; }
+@test "setitimer, timer_create and alarm beside calls" { both interrupted timers; }
+@test "SIGPIPE: its death, its handler, ignored, pending" { both interrupted broken_pipes; }
+@test "SIGIO, F_SETOWN, F_SETSIG, sigtimedwait, signalfd" { both interrupted asynchronous; }
+@test "stop and go on in a call" { both interrupted stopping; }
+@test "pthread_kill() ends the call of one thread" { both interrupted one_thread; }
+@test "exit, _exit, abort and death while threads are in calls" { both interrupted ends; }
+@test "the end of the program while threads are in calls: none comes back" { both interrupted last_exit; }
+@test "fork beside threads at work" { both threaded fork_under_load; }

@@ -10,7 +10,7 @@ setup_file() {
 	load lib
 	require "$LIBRUMPHIJACK" "${CC:-gcc}"
 	local name
-	for name in sites own_dispatch; do
+	for name in sites own_dispatch no_dispatch; do
 		${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -O1 -g \
 			-o "$BATS_FILE_TMPDIR/$name" "$RUMP_TOP/tests/prog/$name.c" -lpthread
 	done
@@ -247,4 +247,37 @@ assert os.wait()[1] == 3 << 8'
 	run rump valgrind -q cat /rump/proc/version
 	[ "$status" = 0 ]
 	[[ $output == *"Linux version"* ]]
+}
+
+@test "a host that has no trap: functions only, and one line" {
+	local line="without Syscall User Dispatch on this host"
+	run timeout -k 5 "$limit" "$BATS_FILE_TMPDIR/no_dispatch" env LD_PRELOAD="$LIBRUMPHIJACK" \
+		LD_LIBRARY_PATH="$RUMP_LIBRARIES" RUMPHIJACK=path=/rump cat /rump/proc/version
+	echo "$output"
+	[ "$status" = 0 ]
+	[[ ${lines[0]} == *"$line"* && ${lines[1]} == Linux* && ${#lines[@]} = 2 ]]
+	run timeout -k 5 "$limit" "$BATS_FILE_TMPDIR/no_dispatch" env LD_PRELOAD="$LIBRUMPHIJACK" \
+		LD_LIBRARY_PATH="$RUMP_LIBRARIES" RUMPHIJACK=path=/rump,trap=off cat /rump/proc/version
+	[[ $status = 0 && ${#lines[@]} = 1 ]]
+}
+
+@test "programs that close everything, have few descriptors or are not to be dumped" {
+	require python3
+	rump python3 -c '
+import os, resource
+os.closerange(0, 4096)
+fd = os.open("/rump/tmp/x", os.O_RDWR | os.O_CREAT)
+assert fd == 0, fd
+os.write(fd, b"hello")
+os.closerange(0, 4096)
+assert os.read(os.open("/rump/tmp/x", os.O_RDONLY), 9) == b"hello"'
+	rump python3 -c '
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (8, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+assert os.open("/rump/proc/version", os.O_RDONLY) < 8'
+	rump_with path=/rump,kernel=spawn python3 -c '
+import ctypes, os, resource
+ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
+resource.setrlimit(resource.RLIMIT_NOFILE, (8, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+assert os.open("/rump/proc/version", os.O_RDONLY) < 8'
 }
