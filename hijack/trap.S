@@ -132,6 +132,8 @@ FUNCTION(trap_enter_plain):
 	mov	self@gottpoff(%rip), %rcx
 	cmpl	$0, %fs:4(%rcx)			/* inside */
 	jne	2f
+	cmpb	$0, areas_exist(%rip)
+	jne	2f
 	cmp	$0xffffff, %edi
 	ja	1f
 	mov	%edi, %r11d
