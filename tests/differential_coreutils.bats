@@ -185,6 +185,18 @@ _without_rates() {
 	END
 }
 
+@test "dd and shred with O_DIRECT" {
+	filter=_without_rates differ <<-'END'
+		seq 10000 >in; dd if=/dev/zero of=g bs=4096 count=8 oflag=direct
+		dd if=g of=h bs=4096 iflag=direct; cmp g h; dd if=in of=w bs=512 oflag=direct
+		cp w $HOST/w; dd if=w of=$HOST/x bs=4k iflag=direct; cmp w $HOST/x
+		dd if=in of=v bs=1M oflag=direct; cmp in v; dd if=in of=u bs=100 oflag=direct
+		dd if=in of=t bs=4k iflag=direct oflag=direct; cmp in t; dd if=w bs=3 iflag=direct
+		seq 50000 >s; shred -n 2 s; stat -c %s s; shred -z -n 0 s; tr -d '\0' <s | wc -c
+		shred -u s; ls
+	END
+}
+
 @test "truncate, split, csplit, shred, fallocate, sync" {
 	differ <<-'END'
 		truncate -s 10 a; truncate -s +5 a; truncate -s -3 a; truncate -s '<5' a
