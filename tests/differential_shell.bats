@@ -124,7 +124,6 @@ in_shells() {
 		set -o pipefail; false | true; echo $?; set +o pipefail
 		for i in {1..8}; do { sleep 0.0$i
 		echo $i >>order; } & done; wait; sort -o order order; tr -d '\n' <order; echo
-		wait -n; echo $?
 		trap 'echo chld >>ch' CHLD; true & wait; trap - CHLD; cat ch | head -1
 		ulimit -f 1; head -c 3000 /dev/zero >big; echo $?; stat -c %s big; ulimit -n 20
 		exec 19<f; read -u 19 x; echo $x; exec 20<f; echo $?

@@ -118,6 +118,5 @@ load differential
 		prlimit --fsize=1000 --nofile=50 cat f; watch --version | wc -l
 		timeout --foreground 2 cat f; stdbuf -i0 -o0 cat f; nohup cat f 2>/dev/null
 		faketime --version 2>/dev/null; strace -V | wc -l
-		time -p cat f 2>/dev/null | head -n 1
 	END
 }
