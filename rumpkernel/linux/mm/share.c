@@ -52,6 +52,8 @@
 /* pages that are pinned at once */
 #define BATCH		32
 #define DIRTY_PERIOD	(5 * HZ)
+/* of one answer */
+#define RUNS_MAX	128U
 /* bytes; what Linux itself maps around a fault */
 #define NEAR_SIZE	SZ_64K
 
@@ -286,24 +288,44 @@ fail:
 	return false;
 }
 
-/* What MAP_FAULT and MAP_CHECK answer with. */
+/*
+ * What MAP_FAULT and MAP_CHECK answer with.  Kept until no lock is held: the client's memory
+ * may be slow.
+ */
 struct runs {
-	struct rumpuser_map_run __user *to;
 	unsigned int max, count;
-	struct rumpuser_map_run last;
+	struct rumpuser_map_run *list, last;
 };
 
-/* false: there is no more room, or no memory */
+static int begin_runs(struct runs *runs, unsigned int max)
+{
+	*runs = (struct runs){ .max = min(max, RUNS_MAX) };
+	runs->list = kmalloc_array(RUNS_MAX, sizeof(*runs->list), GFP_KERNEL);
+	return runs->list ? 0 : -ENOMEM;
+}
+
+/* false: there is no more room */
 static bool end_run(struct runs *runs)
 {
 	if (!runs->last.pages)
 		return true;
-	if (runs->count == runs->max ||
-	    copy_to_user(&runs->to[runs->count], &runs->last, sizeof(runs->last)))
+	if (runs->count == runs->max)
 		return false;
-	runs->count++;
+	runs->list[runs->count++] = runs->last;
 	runs->last.pages = 0;
 	return true;
+}
+
+/* How many the client has got, or -EFAULT. */
+static long end_runs(struct runs *runs, struct rumpuser_map_run __user *to)
+{
+	long ret;
+
+	end_run(runs);
+	ret = copy_to_user(to, runs->list, runs->count * sizeof(*runs->list)) ? -EFAULT :
+										runs->count;
+	kfree(runs->list);
+	return ret;
 }
 
 static bool add_page(struct runs *runs, unsigned long address, unsigned long offset,
@@ -394,19 +416,21 @@ static long fault(struct shares *shares, unsigned long address, unsigned int fla
 SYSCALL_DEFINE4(rump_map_fault, unsigned long, address, unsigned int, flags,
 		struct rumpuser_map_run __user *, to, unsigned int, max)
 {
-	struct runs runs = { .to = to, .max = max };
 	struct shares *shares = callers_shares();
-	long err;
+	struct runs runs;
+	long err, ret;
 
 	if (!shares)
 		return -ENXIO;
-	mmap_read_lock(shares->mm);
-	err = fault(shares, address & PAGE_MASK, flags, &runs);
-	mmap_read_unlock(shares->mm);
-	if (!err && !end_run(&runs))
-		err = runs.count < runs.max ? -EFAULT : 0;
+	err = begin_runs(&runs, max);
+	if (!err) {
+		mmap_read_lock(shares->mm);
+		err = fault(shares, address & PAGE_MASK, flags, &runs);
+		mmap_read_unlock(shares->mm);
+		ret = end_runs(&runs, to);
+	}
 	put(shares);
-	return err ?: runs.count;
+	return err ?: ret;
 }
 
 /* The client has nothing mapped there any more. */
@@ -432,22 +456,26 @@ SYSCALL_DEFINE2(rump_map_drop, unsigned long, start, unsigned long, length)
 /* Which of its pages the client is to drop. */
 SYSCALL_DEFINE2(rump_map_check, struct rumpuser_map_run __user *, to, unsigned int, max)
 {
-	struct runs runs = { .to = to, .max = max };
 	struct shares *shares = callers_shares();
+	struct runs runs;
 	struct page *page;
 	unsigned long i;
+	long ret;
 
 	if (!shares)
 		return -ENXIO;
-	xa_for_each(&shares->pages, i, page) {
-		cond_resched();
-		if (!rump_user_has_page(shares->mm, i << PAGE_SHIFT, page_to_pfn(page)) &&
-		    !add_page(&runs, i << PAGE_SHIFT, page_to_phys(page), false))
-			break;
+	ret = begin_runs(&runs, max);
+	if (!ret) {
+		xa_for_each(&shares->pages, i, page) {
+			cond_resched();
+			if (!rump_user_has_page(shares->mm, i << PAGE_SHIFT, page_to_pfn(page)) &&
+			    !add_page(&runs, i << PAGE_SHIFT, page_to_phys(page), false))
+				break;
+		}
+		ret = end_runs(&runs, to);
 	}
-	end_run(&runs);
 	put(shares);
-	return runs.count;
+	return ret;
 }
 
 /* Where Linux flushes a TLB. Does not sleep. */
