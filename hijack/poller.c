@@ -177,6 +177,13 @@ static struct poller *poller_get(struct call *call, int *ret_error)
 	return *ret_error ? NULL : poller;
 }
 
+void poller_prepare(struct call *call)
+{
+	int error;
+
+	poller_get(call, &error);
+}
+
 static void forget_events(void)
 {
 	for (unsigned int i = 0; i < made && blocks[i / POLLERS]; i++) {

@@ -203,8 +203,9 @@ void remote_confine(struct call *call)
 	if (!boot_in_use() || self.inside || self.spawned || boot_ensure(call) ||
 	    boot_place != PLACE_ELSEWHERE)
 		return;
-	/* its channel */
+	/* its channel, and what mixed waits need */
 	rump(call, SYS_getpid);
+	poller_prepare(call);
 	remote.confine();
 }
 

@@ -37,6 +37,8 @@ struct sides {
  */
 long poller_wait(struct call *call, struct sides *sides, unsigned long until,
 		 const unsigned long *mask);
+/* Makes beforehand what the calling thread will need; a failure shows later. */
+void poller_prepare(struct call *call);
 /* Before a handler of a signal runs in a thread that is_watched. */
 void poller_interrupted(void);
 /* In the child of a fork. */

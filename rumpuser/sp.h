@@ -33,8 +33,8 @@
 #include "spin.h"
 
 #define SP_CHANNELS_MAX 16384 /* of a client */
-#define SP_CARRIERS_MAX 256  /* of a client */
-#define SP_EVENTS_MAX 1024   /* of a client */
+#define SP_CARRIERS_MAX 256   /* of a client */
+#define SP_EVENTS_MAX 1024    /* of a client */
 
 /* What the server's options make of the clients of one address. */
 struct sp_policy {
@@ -62,6 +62,7 @@ struct sp_channel;
 #define SP_EVENT_RESUME 8  /* the job is done, go on reading */
 #define SP_EVENT_TICK 16   /* a channel has to be seen to again and again */
 #define SP_EVENT_FORGET 32 /* no event names the connection any more */
+#define SP_EVENT_BURY 64   /* sp_events_bury() */
 
 struct sp_client {
 	_Atomic unsigned int refs;
@@ -261,6 +262,8 @@ void sp_carrier_closed(struct sp_carrier *carrier);
 /* ---- sp_event.c ---- */
 /* an event for a notifier of the caller's: a handle of what the client gets to wait for */
 int sp_event(struct sp_client *owner, int notifier);
+/* frees what the kernel has given up */
+void sp_events_bury(void);
 void sp_events_forked(void);
 
 /* ---- sp_address.c ---- */

@@ -284,6 +284,8 @@ static void client_events(struct sp_client *client)
 		if (!client->is_ended)
 			sp_watch_change(client->control, SP_CONTROL, client, EPOLLIN);
 	}
+	if (events & SP_EVENT_BURY)
+		sp_events_bury();
 	if (events & SP_EVENT_TICK)
 		tick_begin(client);
 	if (events & SP_EVENT_GONE)

@@ -7,7 +7,8 @@
  * end of a pipe's reader would be a SIGPIPE in whatever thread.  A full socket is readable, too.
  *
  * The kernel gives an event up on a stack of its own, in a thread that may be within
- * malloc().  The memory therefore waits in a list for the next event that is made.
+ * malloc().  The memory therefore waits in a list for the control thread, or for the next
+ * event that is made.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -46,6 +47,10 @@ void event_close(void *pointer)
 	file_close(event->handle);
 	if (event->owner)
 		atomic_fetch_sub(&event->owner->host_events, 1);
+	/* first: once it is in the list, others may drop its reference to the client.  If the
+	 * control thread comes too early, it stays there until the next one */
+	if (event->owner)
+		sp_notify(event->owner, SP_EVENT_BURY);
 	event->next = atomic_load(&dead);
 	while (!atomic_compare_exchange_weak(&dead, &event->next, event))
 		;
@@ -53,7 +58,7 @@ void event_close(void *pointer)
 
 /* ---- making them ---- */
 
-static void bury_dead(void)
+void sp_events_bury(void)
 {
 	struct sp_event *event = atomic_exchange(&dead, NULL), *next;
 
@@ -127,7 +132,7 @@ int sp_event(struct sp_client *owner, int notifier)
 {
 	int fd;
 
-	bury_dead();
+	sp_events_bury();
 	if (!owner_may(owner))
 		return -ENFILE;
 	fd = start(owner, notifier);

@@ -86,7 +86,8 @@ static int fuzz_send(struct session *session, const void *message, size_t length
 static long fuzz_receive(struct session *session, void *message, size_t size, int *ret_fd)
 {
 	static const uint8_t types[] = {RUMP_SP_CHANNEL, RUMP_SP_CHANNEL, RUMP_SP_SOCKET,
-					RUMP_SP_HELLO,	 RUMP_SP_SIGNAL,  RUMP_SP_HALT};
+					RUMP_SP_HELLO,	 RUMP_SP_SIGNAL,  RUMP_SP_HALT,
+					RUMP_SP_EVENT};
 	struct rump_sp_message head;
 	size_t length;
 
@@ -333,6 +334,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 2:
 			rumpclient_export((int)fuzz_u8(input));
+			break;
+		case 3:
+			rumpclient_event((int)fuzz_u8(input));
 			break;
 		default:
 			one_call();

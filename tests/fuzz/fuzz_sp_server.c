@@ -65,6 +65,8 @@ static void run_events(void)
 			sp_client_send_signals(client);
 		if (events & SP_EVENT_RESUME)
 			client->is_paused = false;
+		if (events & SP_EVENT_BURY)
+			sp_events_bury();
 		if (events & SP_EVENT_GONE)
 			sp_client_gone(client);
 		if (events & (SP_EVENT_END | SP_EVENT_GONE))
@@ -289,6 +291,16 @@ static int may_leave(void)
 	return fuzz_u8(input) & 1;
 }
 
+/* A notifier that is raised and gone before the client hears of it. */
+static int event_attach(int fd, void *event)
+{
+	if (fd & 1)
+		return -EBADF;
+	event_raise(event);
+	event_close(event);
+	return 0;
+}
+
 static const struct rumpuser_upcalls upcalls = {
 	.version = RUMPUSER_VERSION,
 	.process_new = make_process,
@@ -302,6 +314,7 @@ static const struct rumpuser_upcalls upcalls = {
 	.file_export = file_export,
 	.file_import = file_import,
 	.file_release = file_release,
+	.event_attach = event_attach,
 };
 
 /* ---- the client ---- */
@@ -426,7 +439,7 @@ static bool one_turn(struct sp_channel *channel)
 
 	fuzz_take(input, &turn, offsetof(struct rump_sp_turn, windows));
 	if (!(fuzz_u8(input) & 3))
-		turn.number = RUMP_SP_CALL_FORK - 1 + (fuzz_u8(input) & 3);
+		turn.number = RUMP_SP_CALL_FORK - 1 + (fuzz_u8(input) & 7);
 	else if (fuzz_u8(input) & 15)
 		turn.number &= 0x1ff;
 	turn.flags = fuzz_u8(input) & 15 ? 0 : turn.flags;
