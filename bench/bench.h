@@ -88,6 +88,7 @@ int bench_wakeup(int argc, char **argv);
 #else
 int bench_pingpong(int argc, char **argv);
 int bench_doors(int argc, char **argv);
+int bench_waits(int argc, char **argv);
 int bench_map(int argc, char **argv);
 #endif
 

@@ -31,6 +31,7 @@ static const struct {
 #else
 	{"pingpong", bench_pingpong, "ROUNDS", false},
 	{"doors", bench_doors, "", false},
+	{"waits", bench_waits, "ROUNDS", false},
 	{"map", bench_map, "FOLDER ROUNDS", true},
 #endif
 };

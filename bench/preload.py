@@ -45,6 +45,27 @@ def door_rows(table, count):
         table.row(what, "ns", rump[name], host[name], goal, "more")
 
 
+def wait_rows(table, count):
+    """By turns."""
+    kernels, host = ("local", "spawn"), {}
+    rump = {kernel: {} for kernel in kernels}
+    program = [bench_program("host"), "waits", "3"]
+    for _ in range(count(5)):
+        for kernel in kernels:
+            words = [*only_the_preload(), f"RUMPHIJACK=path=/rump,socket=unix,kernel={kernel}"]
+            for name, values in figures(["env", *words, *program]).items():
+                rump[kernel].setdefault(name, []).extend(values)
+        for name, values in figures(program).items():
+            host.setdefault(name, []).extend(values)
+    for kernel in kernels:
+        goal = "<= 1.3" if kernel == "local" else "-"
+        table.row(f"epoll of 100 host and 100 rump descriptors, kernel={kernel}: write, wait, read",
+                  "ns", rump[kernel]["mixed_ns"], host["mixed_ns"], goal)
+        table.row("... pipes, the host's", "ns", rump[kernel]["pipes_ns"], host["pipes_ns"], "-")
+        table.row("... socketpairs, the rump kernel's", "ns", rump[kernel]["sockets_ns"],
+                  host["sockets_ns"], "-")
+
+
 def file_rows(table, count, work):
     image = os.path.join(work, "files.ext4")
 
@@ -94,4 +115,5 @@ def rows(table, count, work):
     start_rows(table, count, work)
     map_rows(table, count, work)
     door_rows(table, count)
+    wait_rows(table, count)
     file_rows(table, count, work)
