@@ -64,7 +64,7 @@ setup_file() {
 		paste -d, $D/out0 $D/out0
 		od -An -c -N 20 $D/out0
 		base64 -w 0 $D/out0
-		sync -f $D/big
+		sync $D/big
 		stat -c '%s %h %a' $D/big $D/out0
 		test -s $D/out0
 		[ $D/big -nt $D/none ]
