@@ -33,7 +33,7 @@ static double ns_an_event(unsigned int first, unsigned int step)
 
 int bench_waits(int argc, char **argv)
 {
-	unsigned int rounds = argc == 2 ? (unsigned int)atoi(argv[1]) : 0;
+	unsigned int rounds = argc == 1 ? (unsigned int)atoi(argv[0]) : 0;
 
 	if (!rounds)
 		return 2;
