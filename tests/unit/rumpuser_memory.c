@@ -78,7 +78,7 @@ static int creates(void)
 	CHECK(errno == EXDEV);
 	CHECK(memory.base == BASE && memory.size == SIZE);
 	/* what boot fills at once, and nothing more */
-	CHECK(file_blocks() * 512 <= SIZE / 64 + MIB / 4);
+	CHECK((unsigned long)file_blocks() * 512 <= SIZE / 64 + MIB / 4);
 	CHECK(!BASE[0] && !BASE[SIZE - 1]);
 	memset(BASE + MIB, 0x5a, MIB);
 	CHECK(BASE[MIB] == 0x5a && !BASE[2 * MIB]);
