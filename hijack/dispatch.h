@@ -68,6 +68,12 @@ struct place {
 };
 
 /*
+ * Whether a call on this path is the host's as it is.  Quick; no: look closer.  From any
+ * wrapper, with any pointer.
+ */
+bool place_is_hosts(const char *path);
+
+/*
  * n: which of a call's paths this is, 0 or 1.  path NULL: the dirfd itself, and
  * without one the host's affair.  0 or -errno: EFAULT, ENAMETOOLONG, EBADF.
  */

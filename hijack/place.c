@@ -111,6 +111,21 @@ static bool is_confined(struct call *call)
 	       how.resolve & (RESOLVE_IN_ROOT | RESOLVE_BENEATH);
 }
 
+bool place_is_hosts(const char *path)
+{
+	struct route route;
+
+	if (root_is_rump || !path || user_strlen(path, ROUTE_PATH_MAX) <= 0)
+		return false;
+	if (*path != '/')
+		return !cwd_outside() && !(*path >= '0' && *path <= '9') &&
+		       !route_may_enter(&config, path);
+	if (path[1] == 'd' || path[1] == 'p')
+		return false;
+	return !route_absolute(&config, path, NULL, &route) && route.side == ROUTE_HOST &&
+	       route.path == path;
+}
+
 int place_find(struct call *call, int dirfd, const char *path, struct scratch *scratch, int n,
 	       struct place *ret)
 {

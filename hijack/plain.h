@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plain.h - calls on a descriptor of the host.
+ * plain.h - calls on a descriptor or a file of the host.
  *
  * They are nearly all that programs make, so they are on their way before anything is
  * put together or called.  Also right when nothing is hijacked, as the table is empty then.
@@ -34,6 +34,30 @@ static inline bool is_plain_fd(long fd)
 {
 	return fdtable_is_host((int)fd) && !self.inside && !config.log_unrouted &&
 	       !__builtin_expect(areas_exist, 0);
+}
+
+/* The same for a path: its only one is the first argument, and nothing is left to do. */
+static inline __attribute__((always_inline)) bool has_path_row(long nr)
+{
+	switch (nr) {
+#define FIRST_IS_PATH(a, b, ...) (ARG_##a == ARG_PATH && ARG_##b == ARG__)
+#define SYSCALL(name, handler, result, ...)                   \
+	case SYS_##name:                                      \
+		return RESULT_##result == RESULT_VALUE &&     \
+		       (HANDLER_##handler == HANDLER_paths || \
+			HANDLER_##handler == HANDLER_stat) && \
+		       FIRST_IS_PATH(__VA_ARGS__, _, _);
+#include "syscalls.def"
+#undef SYSCALL
+#undef FIRST_IS_PATH
+	}
+	return false;
+}
+
+static inline bool is_plain_path(long path)
+{
+	return !self.inside && !config.log_unrouted && !__builtin_expect(areas_exist, 0) &&
+	       place_is_hosts((const char *)path);
 }
 
 /*

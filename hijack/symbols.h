@@ -20,6 +20,8 @@ static inline __attribute__((always_inline)) long symbol_call(long nr, long a, l
 {
 	if (has_fd_row(nr) && __builtin_expect(is_plain_fd(a), 1))
 		return host6(nr, a, b, c, d, e, f);
+	if (has_path_row(nr) && is_plain_path(a))
+		return host6(nr, a, b, c, d, e, f);
 	return hijack_call(nr, a, b, c, d, e, f);
 }
 
