@@ -12,6 +12,8 @@
 #define RATE_MS 1000
 #define MAX_CLIENTS 10000
 
+#if !defined(BENCH_RUMP) || defined(BENCH_CLIENT)
+
 static void end_process(pid_t pid)
 {
 	int status;
@@ -22,6 +24,8 @@ static void end_process(pid_t pid)
 		exit(1);
 	}
 }
+
+#endif
 
 /* ---- calls of one client, where the caller of this program has put it ---- */
 

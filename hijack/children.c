@@ -251,8 +251,8 @@ void children_spawned(void)
 
 static void join_on_stack(void *error)
 {
-	*(int *)error = boot_kind() == HIJACK_KERNEL_SERVER ? remote_spawned_connect()
-							    : family_join(false);
+	*(int *)error =
+		boot_kind() == HIJACK_KERNEL_SERVER ? remote_spawned_connect() : family_join(false);
 }
 
 /*

@@ -318,8 +318,8 @@ static long enter_masked(long nr, const long args[6], unsigned long mask)
 
 static long enter_booted(struct call *call, long nr, const long args[6], const unsigned long *mask)
 {
-	long result = __builtin_expect(self.spawned != NULL, 0) ? children_join(call)
-								: boot_ensure(call);
+	long result =
+		__builtin_expect(self.spawned != NULL, 0) ? children_join(call) : boot_ensure(call);
 
 	if (result)
 		return result;
@@ -428,30 +428,16 @@ long handle_fds(struct call *call)
 	return finish(call, rump_call(call, resolved.args));
 }
 
+static long paths_rump(struct call *call, const struct resolved *resolved, struct scratch *scratch)
+{
+	if (resolved->host)
+		return -EXDEV;
+	return finish(call, rump_call(call, resolved->args));
+}
+
 long handle_paths(struct call *call)
 {
-	struct scratch scratch = {NULL};
-	struct resolved resolved;
-	bool is_second = false;
-	long result;
-
-	do {
-		result = call_resolve(call, &scratch, &resolved);
-		if (result)
-			break;
-		if (!resolved.rump) {
-			memcpy(call->args, resolved.args, sizeof(call->args));
-			result = host_call(call);
-			break;
-		}
-		if (resolved.host) {
-			result = -EXDEV;
-			break;
-		}
-		result = finish(call, rump_call(call, resolved.args));
-	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
-	scratch_free(&scratch);
-	return result;
+	return links_call(call, links_host_call, paths_rump);
 }
 
 /*
@@ -480,7 +466,16 @@ static bool open_changes(struct call *call)
 	return flags & (O_CREAT | O_TRUNC);
 }
 
-static long open_rump(struct call *call, const struct resolved *resolved)
+static long open_host(struct call *call, const struct resolved *resolved, struct scratch *scratch)
+{
+	long result;
+
+	memcpy(call->args, resolved->args, sizeof(call->args));
+	result = mountinfo_open(call);
+	return result == -ENODATA ? host_call(call) : result;
+}
+
+static long open_rump(struct call *call, const struct resolved *resolved, struct scratch *scratch)
 {
 	long result;
 	int fd;
@@ -501,26 +496,7 @@ static long open_rump(struct call *call, const struct resolved *resolved)
 
 long handle_open(struct call *call)
 {
-	struct scratch scratch = {NULL};
-	struct resolved resolved;
-	bool is_second = false;
-	long result;
-
-	do {
-		result = call_resolve(call, &scratch, &resolved);
-		if (result)
-			break;
-		if (!resolved.rump) {
-			memcpy(call->args, resolved.args, sizeof(call->args));
-			result = mountinfo_open(call);
-			if (result == -ENODATA)
-				result = host_call(call);
-			break;
-		}
-		result = open_rump(call, &resolved);
-	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
-	scratch_free(&scratch);
-	return result;
+	return links_call(call, open_host, open_rump);
 }
 
 long handle_missing(struct call *call)

@@ -19,9 +19,9 @@ struct elf {
 	unsigned int segment_count;
 	Elf64_Dyn *dynamic;
 	unsigned int dynamic_count;
-	unsigned long strings;	    /* address of the string table */
+	unsigned long strings; /* address of the string table */
 	unsigned long strings_size;
-	unsigned long names;	    /* address of those that are new, 0: there are none */
+	unsigned long names; /* address of those that are new, 0: there are none */
 	unsigned long names_size;
 };
 

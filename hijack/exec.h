@@ -12,11 +12,11 @@ struct exec_image;
 /* The call itself, whose path is on the host; control: the rump process' connection. */
 struct exec {
 	struct call *call;
-	char **envp;	    /* with what the new program has to know, in `memory` */
-	long memory;	    /* or 0: nothing is to be known, envp is the program's */
-	unsigned long size; /* of memory */
-	int control;	    /* -1: there is none */
-	bool is_lent;	    /* the client's library wants it back */
+	char **envp;			/* with what the new program has to know, in `memory` */
+	long memory;			/* or 0: nothing is to be known, envp is the program's */
+	unsigned long size;		/* of memory */
+	int control;			/* -1: there is none */
+	bool is_lent;			/* the client's library wants it back */
 	const struct exec_image *image; /* or NULL */
 };
 

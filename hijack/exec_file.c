@@ -2,8 +2,8 @@
 /*
  * exec_file.c - programs that lie in the rump kernel; see exec.h
  *
- * The host runs a copy in its own memory (exec_image.c).  A script's interpreter is looked for where its
- * first line says, on either side, and reads the script itself through the preload.
+ * The host runs a copy in its own memory (exec_image.c).  A script's interpreter is looked for
+ * where its first line says, on either side, and reads the script itself through the preload.
  *
  * Limits: set-user-id bits mean nothing, and the file may be written to meanwhile.
  */
@@ -16,7 +16,7 @@
 #include "exec.h"
 #include "exec_image.h"
 
-#define DEPTH_MAX 5	/* interpreters that are scripts, as Linux has it */
+#define DEPTH_MAX 5	  /* interpreters that are scripts, as Linux has it */
 #define LINE_MAX_SIZE 256 /* of a first line, likewise */
 #define ARGUMENTS_MAX (1 << 20)
 

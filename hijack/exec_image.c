@@ -65,8 +65,8 @@ static long copy_fill(struct call *call, int rump_fd, long size, struct copy *co
 	long done = 0, got, memory = host(SYS_ftruncate, copy->fd, copy->size);
 
 	if (!is_error(memory))
-		memory = host(SYS_mmap, 0, copy->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			      copy->fd, 0);
+		memory = host(SYS_mmap, 0, copy->size, PROT_READ | PROT_WRITE, MAP_SHARED, copy->fd,
+			      0);
 	if (is_error(memory))
 		return memory;
 	copy->memory = (char *)memory;
@@ -180,8 +180,8 @@ static long look(struct work *work)
 	return fd < 0 ? -ENOENT : fd;
 }
 
-static long look_in(struct work *work, const char *list, const char *separators,
-		    const char *origin, const char *name)
+static long look_in(struct work *work, const char *list, const char *separators, const char *origin,
+		    const char *name)
 {
 	long fd = -ENOENT;
 	size_t length;
@@ -327,8 +327,8 @@ static long make(struct work *work, int rump_fd, long size, char *const *envp)
 
 static void *memory_of(size_t size)
 {
-	long memory = host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	long memory =
+		host(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return is_error(memory) ? NULL : (void *)memory;
 }
@@ -349,8 +349,8 @@ static void put_name(struct exec_image *image, const char *path)
 	}
 }
 
-long exec_image_make(struct call *call, int rump_fd, long size, const char *name,
-		     char *const *envp, struct exec_image **ret)
+long exec_image_make(struct call *call, int rump_fd, long size, const char *name, char *const *envp,
+		     struct exec_image **ret)
 {
 	struct exec_image *image = memory_of(sizeof(*image));
 	struct work *work = memory_of(sizeof(*work));

@@ -23,8 +23,8 @@ struct exec_image {
  * rump_fd: the file, of that size.  name: by which it was called, or NULL.  envp: what the
  * program will have.  0 or -errno.
  */
-long exec_image_make(struct call *call, int rump_fd, long size, const char *name,
-		     char *const *envp, struct exec_image **ret_image);
+long exec_image_make(struct call *call, int rump_fd, long size, const char *name, char *const *envp,
+		     struct exec_image **ret_image);
 void exec_image_free(struct exec_image *image);
 
 #endif

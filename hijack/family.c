@@ -144,8 +144,7 @@ static void wait_for_server(void)
 	memcpy(hello.secret, family.secret, FAMILY_SECRET_SIZE);
 	put_name(address.sun_path + 1);
 	/* refused: there is no server, or not any more */
-	if (!host(SYS_connect, fd, &address,
-		  offsetof(struct sockaddr_un, sun_path) + NAME_TEXT) &&
+	if (!host(SYS_connect, fd, &address, offsetof(struct sockaddr_un, sun_path) + NAME_TEXT) &&
 	    host(SYS_sendto, fd, &hello, sizeof(hello), MSG_NOSIGNAL, NULL, 0) == sizeof(hello))
 		while (host(SYS_recvfrom, fd, &hello, sizeof(hello), 0, NULL, NULL) == -EINTR)
 			;
@@ -194,8 +193,7 @@ static int bind_name(void)
 	if (is_error(fd))
 		return fd;
 	put_name(address.sun_path + 1);
-	result = host(SYS_bind, fd, &address,
-		      offsetof(struct sockaddr_un, sun_path) + NAME_TEXT);
+	result = host(SYS_bind, fd, &address, offsetof(struct sockaddr_un, sun_path) + NAME_TEXT);
 	if (!is_error(result))
 		result = host(SYS_listen, fd, SOMAXCONN);
 	if (is_error(result)) {
@@ -357,8 +355,9 @@ static int start_server(int listen_fd)
 {
 	char path[ROUTE_PATH_MAX + 32];
 	/* numbers as in struct server */
-	char *argv[] = {SERVER, "--private", "--listen-fd", "3", "--lifeline-fd", "4",
-			"--secret-fd", "5", NULL, NULL, NULL};
+	char *argv[] = {SERVER, "--private",   "--listen-fd", "3",  "--lifeline-fd",
+			"4",	"--secret-fd", "5",	      NULL, NULL,
+			NULL};
 	struct server server = {.argv = argv, .fds = {2, listen_fd, -1, -1, -1}};
 	const char *search = NULL;
 	unsigned long count = 0, size;

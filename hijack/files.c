@@ -49,7 +49,7 @@ static long mark_statx(void *buffer)
 	return user_copy(at, &ids, sizeof(ids));
 }
 
-static long stat_rump(struct call *call, const struct resolved *resolved)
+static long stat_rump(struct call *call, const struct resolved *resolved, struct scratch *scratch)
 {
 	long result = rump_call(call, resolved->args);
 
@@ -62,24 +62,7 @@ static long stat_rump(struct call *call, const struct resolved *resolved)
 
 long handle_stat(struct call *call)
 {
-	struct scratch scratch = {NULL};
-	struct resolved resolved;
-	bool is_second = false;
-	long result;
-
-	do {
-		result = call_resolve(call, &scratch, &resolved);
-		if (result)
-			break;
-		if (!resolved.rump) {
-			memcpy(call->args, resolved.args, sizeof(call->args));
-			result = host_call(call);
-			break;
-		}
-		result = stat_rump(call, &resolved);
-	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
-	scratch_free(&scratch);
-	return result;
+	return links_call(call, links_host_call, stat_rump);
 }
 
 /* Puts `outside` in front of a path of the rump kernel. */
@@ -125,14 +108,21 @@ static bool is_own_link(const char *path, const char *name)
 	return rest && !strcmp(rest, name);
 }
 
-static long readlink_host(struct call *call, const struct resolved *resolved, int at, char *buffer,
-			  char *to, long size)
+/* readlink and readlinkat: where the buffer stands among the arguments. */
+static int readlink_to(const struct call *call)
 {
-	char link[20];
-	long result;
-	int proc;
+	return call->nr == SYS_readlinkat ? 2 : 1;
+}
+
+static long readlink_host(struct call *call, const struct resolved *resolved,
+			  struct scratch *scratch)
+{
+	int to_at = readlink_to(call), at = to_at - 1, proc;
+	char *to = (char *)call->args[to_at], *buffer, link[20];
+	long size = (int)call->args[to_at + 1], result;
 
 	if (cwd_outside() && size > 0 && is_own_link((const char *)resolved->args[at], "cwd")) {
+		buffer = scratch_buffer(scratch, SCRATCH_LINKS - 1);
 		if (!buffer)
 			return -ENOMEM;
 		/* rather than getcwd(), which does not tell of a directory that was removed */
@@ -150,40 +140,24 @@ static long readlink_host(struct call *call, const struct resolved *resolved, in
 	}
 	if (exec_path && size > 0 && is_own_link((const char *)resolved->args[at], "exe"))
 		return show_path("", exec_path, strlen(exec_path), to, size);
-	memcpy(call->args, resolved->args, sizeof(call->args));
-	return host_call(call);
+	return links_host_call(call, resolved, scratch);
+}
+
+static long readlink_rump(struct call *call, const struct resolved *resolved,
+			  struct scratch *scratch)
+{
+	int to_at = readlink_to(call);
+	long size = (int)call->args[to_at + 1];
+
+	if (resolved->is_link && size > 0)
+		return show_link(call, resolved, scratch_buffer(scratch, SCRATCH_LINKS - 1),
+				 (char *)call->args[to_at], size);
+	return rump_call(call, resolved->args);
 }
 
 long handle_readlink(struct call *call)
 {
-	struct scratch scratch = {NULL};
-	struct resolved resolved;
-	bool is_second = false;
-	long result, size;
-	char *buffer, *to;
-	int at;
-
-	do {
-		result = call_resolve(call, &scratch, &resolved);
-		if (result)
-			break;
-		at = call->nr == SYS_readlinkat;
-		to = (char *)call->args[at + 1];
-		size = (int)call->args[at + 2];
-		if (!resolved.rump) {
-			buffer = cwd_outside() ? scratch_buffer(&scratch, SCRATCH_LINKS - 1) : NULL;
-			result = readlink_host(call, &resolved, at, buffer, to, size);
-			break;
-		}
-		if (resolved.is_link && size > 0) {
-			buffer = scratch_buffer(&scratch, SCRATCH_LINKS - 1);
-			result = show_link(call, &resolved, buffer, to, size);
-			break;
-		}
-		result = rump_call(call, resolved.args);
-	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
-	scratch_free(&scratch);
-	return result;
+	return links_call(call, readlink_host, readlink_rump);
 }
 
 /* ---- handles ---- */
@@ -232,30 +206,27 @@ long handle_open_by_handle(struct call *call)
 
 /* ---- working directory ---- */
 
+static long chdir_host(struct call *call, const struct resolved *resolved, struct scratch *scratch)
+{
+	long result = links_host_call(call, resolved, scratch);
+
+	if (!result)
+		cwd_set(NULL);
+	return result;
+}
+
+static long chdir_rump(struct call *call, const struct resolved *resolved, struct scratch *scratch)
+{
+	long result = rump_call(call, resolved->args);
+
+	if (!result)
+		cwd_set(resolved->outside);
+	return result;
+}
+
 long handle_chdir(struct call *call)
 {
-	struct scratch scratch = {NULL};
-	struct resolved resolved;
-	bool is_second = false;
-	long result;
-
-	do {
-		result = call_resolve(call, &scratch, &resolved);
-		if (result)
-			break;
-		if (!resolved.rump) {
-			memcpy(call->args, resolved.args, sizeof(call->args));
-			result = host_call(call);
-			if (!result)
-				cwd_set(NULL);
-			break;
-		}
-		result = rump_call(call, resolved.args);
-		if (!result)
-			cwd_set(resolved.outside);
-	} while (result == -ENOENT && links_followed(call, &scratch, &is_second, &result));
-	scratch_free(&scratch);
-	return result;
+	return links_call(call, chdir_host, chdir_rump);
 }
 
 long handle_chroot(struct call *call)

@@ -31,7 +31,7 @@ struct walk {
 	bool has_left; /* by an absolute target or above the root: what the kernel cannot follow */
 };
 
-static bool follows_last(struct call *call)
+bool links_follow_last(const struct call *call)
 {
 	const long *args = call->args;
 
@@ -203,7 +203,7 @@ static int follow(struct walk *walk)
 bool links_followed(struct call *call, struct scratch *scratch, bool *is_second, long *result)
 {
 	const struct row *row = row_of(call->nr);
-	struct walk walk = {.call = call, .follows_last = follows_last(call)};
+	struct walk walk = {.call = call, .follows_last = links_follow_last(call)};
 	int dirfd = AT_FDCWD, n = 0, error;
 	bool has_changed = false;
 	struct place place;

@@ -92,8 +92,8 @@ static int configure(void)
 	if (is_error(address))
 		return ENOMEM;
 	if (hijack_config_boot_text(&config, *boot_directory ? boot_directory : NULL,
-				    (char *)address, HIJACK_CONFIG_BOOT_TEXT_MAX) >=
-	    HIJACK_CONFIG_BOOT_TEXT_MAX)
+				    (char *)address,
+				    HIJACK_CONFIG_BOOT_TEXT_MAX) >= HIJACK_CONFIG_BOOT_TEXT_MAX)
 		error = E2BIG;
 	else
 		error = ops.boot_conf((const char *)address, "RUMPHIJACK");

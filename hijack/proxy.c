@@ -74,8 +74,7 @@ static void freeze_threads(void)
 	while ((more = threads_each_new(&seen, freeze))) {
 		asked += more;
 		while ((now = __atomic_load_n(&said, __ATOMIC_ACQUIRE)) < asked)
-			if (host(SYS_futex, &said, FUTEX_WAIT_PRIVATE, now, &timeout) ==
-			    -ETIMEDOUT)
+			if (host(SYS_futex, &said, FUTEX_WAIT_PRIVATE, now, &timeout) == -ETIMEDOUT)
 				break;
 	}
 	threads_seen_free(&seen);
@@ -127,8 +126,8 @@ static void close_host(void)
 
 /* ---- signals ---- */
 
-static int child;	   /* who runs the program now; 0: nobody */
-static int told_to_end;	   /* a signal that came while only others were waited for */
+static int child;	/* who runs the program now; 0: nobody */
+static int told_to_end; /* a signal that came while only others were waited for */
 
 static bool is_from_terminal(int signal, const siginfo_t *info)
 {
@@ -146,8 +145,7 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 	}
 	if (is_from_terminal(signal, info))
 		return;
-	if (info->si_code != SI_QUEUE ||
-	    is_error(host(SYS_rt_sigqueueinfo, child, signal, info)))
+	if (info->si_code != SI_QUEUE || is_error(host(SYS_rt_sigqueueinfo, child, signal, info)))
 		host(SYS_kill, child, signal);
 }
 

@@ -122,8 +122,8 @@ static bool is_carrier(int fd)
 	struct rump_sp_export export;
 	struct stat st;
 
-	if (host(SYS_fstat, fd, &st) || !S_ISSOCK(st.st_mode) ||
-	    option(fd, SO_DOMAIN) != AF_UNIX || option(fd, SO_TYPE) != SOCK_SEQPACKET)
+	if (host(SYS_fstat, fd, &st) || !S_ISSOCK(st.st_mode) || option(fd, SO_DOMAIN) != AF_UNIX ||
+	    option(fd, SO_TYPE) != SOCK_SEQPACKET)
 		return false;
 	return host(SYS_recvfrom, fd, &export, sizeof(export), MSG_PEEK | MSG_DONTWAIT, NULL,
 		    NULL) == sizeof(export) &&
@@ -163,8 +163,8 @@ void rights_received(struct call *call, const struct msghdr *theirs)
 	if (user_copy(&message, theirs, sizeof(message)) || !message.msg_control ||
 	    message.msg_controllen < sizeof(*header) || message.msg_controllen > CONTROL_MAX)
 		return;
-	memory = host(SYS_mmap, 0, CONTROL_MAX, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memory = host(SYS_mmap, 0, CONTROL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		      -1, 0);
 	if (is_error(memory))
 		return;
 	if (!user_copy((void *)memory, message.msg_control, message.msg_controllen))

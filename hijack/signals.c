@@ -38,7 +38,7 @@
 #define SIGNALS 64
 #define TRAP_PAGE_FAULT 14
 #define ERROR_IS_WRITE 2 /* of the processor's page-fault error code */
-#define KEPT 8 /* siginfos a thread keeps while inside */
+#define KEPT 8		 /* siginfos a thread keeps while inside */
 
 static struct {
 	struct kernel_sigaction action;
@@ -209,8 +209,7 @@ static void fault_chain(int signal, siginfo_t *info, void *context)
 	unsigned char old;
 
 	if (info->si_code > 0 && user_is_touch(uc->uc_mcontext.gregs[REG_RIP])) {
-		uc->uc_mcontext.gregs[REG_RIP] =
-			user_fault_fixup(uc->uc_mcontext.gregs[REG_RIP]);
+		uc->uc_mcontext.gregs[REG_RIP] = user_fault_fixup(uc->uc_mcontext.gregs[REG_RIP]);
 		return;
 	}
 	if (is_function(action.handler) &&
@@ -377,8 +376,8 @@ long handle_sigaction(struct call *call)
 {
 	long signal = (int)call->args[0], result = 0;
 	struct kernel_sigaction new, old, ours;
-	bool is_ours = is_fault(signal) ||
-		       (signal == SIGSYS && (hijack_has_trap || self.has_borrowed));
+	bool is_ours =
+		is_fault(signal) || (signal == SIGSYS && (hijack_has_trap || self.has_borrowed));
 	unsigned long mask;
 
 	if (signal < 1 || signal > SIGNALS || call->args[3] != 8 || signal == SIGKILL ||

@@ -17,7 +17,7 @@
 #include "threads.h"
 
 #define THREADS_MAX 8192
-#define BEGIN_TRIES 100		 /* milliseconds that a thread may take to begin */
+#define BEGIN_TRIES 100	      /* milliseconds that a thread may take to begin */
 #define FOLLOW_NS 1000000000L /* for threads that do not answer */
 
 /* The first bytes of a file of /proc/self/task/TID; "" of one that has ended. */

@@ -15,6 +15,7 @@
 
 #include "dispatch.h"
 #include "fdtable.h"
+#include "links.h"
 #include "log.h"
 #include "placeholder.h"
 
@@ -35,50 +36,6 @@ static bool is_ours(const char *path, char *buffer)
 }
 
 /* ---- symlinks ---- */
-
-/* Calls on a name itself: a symlink there leads nowhere. */
-static bool follows_last(const struct call *call)
-{
-	switch (call->nr) {
-	case SYS_lstat:
-	case SYS_readlink:
-	case SYS_readlinkat:
-	case SYS_unlink:
-	case SYS_unlinkat:
-	case SYS_rmdir:
-	case SYS_mkdir:
-	case SYS_mkdirat:
-	case SYS_mknod:
-	case SYS_mknodat:
-	case SYS_rename:
-	case SYS_renameat:
-	case SYS_renameat2:
-	case SYS_link:
-	case SYS_linkat:
-	case SYS_symlink:
-	case SYS_symlinkat:
-	case SYS_lchown:
-	case SYS_lsetxattr:
-	case SYS_lgetxattr:
-	case SYS_llistxattr:
-	case SYS_lremovexattr:
-		return false;
-	case SYS_open:
-		return !(call->args[1] & O_NOFOLLOW);
-	case SYS_openat:
-		return !(call->args[2] & O_NOFOLLOW);
-	case SYS_statx:
-		return !(call->args[2] & AT_SYMLINK_NOFOLLOW);
-	case SYS_newfstatat:
-	case SYS_faccessat2:
-	case SYS_fchmodat2:
-	case SYS_utimensat:
-		return !(call->args[3] & AT_SYMLINK_NOFOLLOW);
-	case SYS_fchownat:
-		return !(call->args[4] & AT_SYMLINK_NOFOLLOW);
-	}
-	return true;
-}
 
 /*
  * Puts what the symlink at path[0, length) leads to in its place; the rest stays.  other is
@@ -204,7 +161,7 @@ static bool explain_path(const struct call *call, int dirfd, const char *theirs,
 		return true;
 	}
 	if (!make_absolute(dirfd, path, absolute, other) ||
-	    !leads_to_ours(absolute, other, follows_last(call)))
+	    !leads_to_ours(absolute, other, links_follow_last(call)))
 		return false;
 	log_add(line, ": a symlink of the host leads to ");
 	log_add_path(line, absolute);

@@ -69,8 +69,8 @@ static bool refuse_one(const struct sp_listener *listener, int error)
 /* With the lock, so that sp_listeners_halt() is between two rounds. */
 static bool accept_some(struct sp_listener *listener)
 {
-	for (int i = 0; i < ACCEPTS_MAX && listener->socket >= 0 && !serve.is_halted &&
-			!sp_is_stopping();
+	for (int i = 0;
+	     i < ACCEPTS_MAX && listener->socket >= 0 && !serve.is_halted && !sp_is_stopping();
 	     i++) {
 		long fd = accept_one(listener);
 

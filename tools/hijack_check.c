@@ -301,6 +301,7 @@ void hijack_check_host(struct hijack_check *check)
 		tell(check, "note: a seccomp filter is in force here, which may refuse what the "
 			    "preload needs");
 	if (number_in("/proc/sys/kernel/yama/ptrace_scope", "") > 1)
-		tell(check, "note: kernel.yama.ptrace_scope is above 1: large buffers go to a server "
-			    "through its connection, which is slower");
+		tell(check,
+		     "note: kernel.yama.ptrace_scope is above 1: large buffers go to a server "
+		     "through its connection, which is slower");
 }
