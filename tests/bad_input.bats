@@ -17,14 +17,6 @@ setup_file() {
 	make_image ext4 "$GOOD" 16m "$BATS_FILE_TMPDIR/tree"
 }
 
-# what another user may not reach in the build folder
-use_open_libraries() {
-	RUMP_LIBRARIES=$BATS_FILE_TMPDIR/lib
-	LIBRUMPHIJACK=$RUMP_LIBRARIES/librumphijack.so
-	RUMP_MODULES=$RUMP_LIBRARIES/rump/modules
-	open_libraries "$RUMP_LIBRARIES"
-}
-
 setup() {
 	cd "$T"
 	limit=20

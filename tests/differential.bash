@@ -33,6 +33,10 @@
 # The folder does not exist on the host when the preload runs: a call that slips through
 # finds nothing there.
 
+# some scripts become other users
+load open_libraries
+[ -z "${BATS_FILE_TMPDIR:-}" ] || use_open_libraries
+
 # begin_differential [MKE2FS OPTION...]
 begin_differential() {
 	local kernel

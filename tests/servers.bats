@@ -5,6 +5,7 @@
 # timeout: 300
 
 load lib
+load open_libraries
 
 setup() {
 	limit=100
@@ -162,6 +163,7 @@ OK" under bash "$T/script"
 	require "$bin/initdb" setpriv mke2fs
 	is_root || skip_or_fail "root, for another user"
 	id postgres >/dev/null || skip_or_fail "user postgres"
+	use_open_libraries
 	cat >"$T/script" <<-END
 		$WAIT
 		export PATH=$bin:\$PATH PGHOST=/rump/pg PGDATABASE=postgres

@@ -17,7 +17,6 @@ setup_file() {
 	open_libraries "$BATS_FILE_TMPDIR/lib"
 	cp "$RUMP_TOP/tests/clients.py" "$BATS_FILE_TMPDIR/lib/"
 	chmod 644 "$BATS_FILE_TMPDIR/lib/clients.py"
-	chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/* "$BATS_FILE_TMPDIR"
 	export NEIGHBOUR=$BATS_FILE_TMPDIR/neighbour
 	${CC:-gcc} -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -I"$RUMP_TOP/include" -o "$NEIGHBOUR" \
 		"$RUMP_TOP/tests/prog/neighbour.c" -L"$BATS_FILE_TMPDIR/lib" -lrumpclient
@@ -27,10 +26,7 @@ setup_file() {
 setup() {
 	limit=30
 	socket=
-	RUMP_LIBRARIES=$BATS_FILE_TMPDIR/lib
-	LIBRUMPHIJACK=$RUMP_LIBRARIES/librumphijack.so
-	SERVER_PROGRAM=$RUMP_LIBRARIES/rump_server
-	RUMP_MODULES=$RUMP_LIBRARIES/rump/modules
+	use_open_libraries
 	mkdir -m 755 -p "$T"
 	# other users have no other python
 	PATH=/usr/sbin:/usr/bin:/sbin:/bin
