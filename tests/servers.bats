@@ -62,6 +62,7 @@ output_is() {
 	[ "$status $got" = "0 $want" ] || {
 		echo "$kernel: status $status"
 		diff <(echo "$want") <(echo "$got")
+		return 1
 	}
 }
 
@@ -98,12 +99,13 @@ WAIT='until_it() { for _ in $(seq 200); do "$@" >/dev/null 2>&1 && return; sleep
 		mv /rump/access.log /rump/old.log; kill -USR1 \$(cat /rump/nginx.pid); until_it test -e /rump/access.log
 		ask file >/dev/null; sleep 0.2; wc -l </rump/old.log; wc -l </rump/access.log
 		sed s/one/two/ $T/nginx.conf >$T/new.conf; ask stub; cp $T/new.conf $T/nginx.conf; nginx -s reload
-		until_it sh -c 'curl -s http://127.0.0.1:8080/stub | grep two'; ask stub
+		# an old worker that has not heard of it yet may still answer
+		until_it sh -c 'for i in 1 2 3 4 5 6 7 8; do curl -s http://127.0.0.1:8080/stub; done | uniq -c | grep "8 two"'; ask stub
 		old=\$(cat /rump/nginx.pid); kill -USR2 \$old; until_it test -e /rump/nginx.pid.oldbin; until_it test -s /rump/nginx.pid
 		kill -WINCH \$old; ask file | md5sum; kill -QUIT \$old; until_it test ! -e /rump/nginx.pid.oldbin
 		[ "\$(cat /rump/nginx.pid)" != \$old ] && ask file | md5sum
 		nginx -s quit; until_it test ! -e /rump/nginx.pid; ask file || echo refused
-		grep -cE '\[(alert|crit|emerg)\]' /rump/error.log
+		grep -cE '\[(alert|crit|emerg)\]' /rump/error.log || :
 	END
 	cp "$T/nginx.conf" "$T/first.conf"
 	daemons() {
@@ -183,7 +185,7 @@ OK" under bash "$T/script"
 		as psql bench -Atc "select sum(delta) = (select sum(bbalance) from pgbench_branches) from pgbench_history"
 		as pg_ctl -D /rump/pg reload; as pg_ctl -D /rump/pg -m fast restart -o '-k /rump/pg -h 127.0.0.1' -l /rump/pg/log >/dev/null
 		as psql -Atc 'show data_directory'; as pg_ctl -D /rump/pg -m fast stop
-		as pg_controldata -D /rump/pg | grep 'cluster state'; as pg_checksums --check -D /rump/pg 2>&1 | tail -n 1; grep -cE 'PANIC|FATAL' /rump/pg/log
+		as pg_controldata -D /rump/pg | grep 'cluster state'; as pg_checksums --check -D /rump/pg 2>&1 | tail -n 1; grep -cE 'PANIC|FATAL' /rump/pg/log || :
 	END
 	daemons() {
 		output_is "1
