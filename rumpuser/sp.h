@@ -33,6 +33,8 @@
 #include "spin.h"
 
 #define SP_CHANNELS_MAX 16384 /* of a client */
+/* of these, whose answers a client has not read: it asks for far fewer at once */
+#define SP_UNREAD_MAX 128
 #define SP_CARRIERS_MAX 256   /* of a client */
 #define SP_EVENTS_MAX 1024    /* of a client */
 
@@ -99,6 +101,7 @@ struct sp_client {
 	unsigned int next_id;  /* of messages unasked for */
 	unsigned int next_channel;
 	unsigned int channel_count;
+	unsigned int unread_count; /* channels whose answer is not sent */
 	struct sp_channel *channels;
 	bool is_closed; /* no new channels */
 };
@@ -109,6 +112,7 @@ struct sp_channel {
 	uint32_t number;
 	uint32_t question; /* id of the CHANNEL message */
 	int memfd;	   /* handle, until it has been sent */
+	bool is_unread;	   /* the answer is not sent; under the client's lock */
 	int wanted_tid;
 	_Atomic int tid; /* of our thread */
 	_Atomic bool is_closing;

@@ -266,8 +266,16 @@ int sp_channel_turn(struct sp_channel *channel)
 
 /* ---- the thread ---- */
 
+/* With the client's lock. */
+static void answer_is_sent(struct sp_channel *channel)
+{
+	channel->client->unread_count -= channel->is_unread;
+	channel->is_unread = false;
+}
+
 static int send_channel(struct sp_channel *channel, int error)
 {
+	struct sp_client *client = channel->client;
 	const struct rump_sp_channel_answer answer = {
 		.head = {.length = sizeof(answer),
 			 .type = RUMP_SP_CHANNEL,
@@ -278,7 +286,10 @@ static int send_channel(struct sp_channel *channel, int error)
 		.size = CHANNEL_SIZE,
 	};
 
-	error = sp_client_send_patiently(channel->client, &answer, error ? -1 : channel->memfd);
+	error = sp_client_send_patiently(client, &answer, error ? -1 : channel->memfd);
+	host_lock(&client->lock);
+	answer_is_sent(channel);
+	host_unlock(&client->lock);
 	file_close(channel->memfd);
 	channel->memfd = -1;
 	return error;
@@ -296,6 +307,7 @@ static void list_remove(struct sp_channel *channel)
 	if (channel->next)
 		channel->next->previous = channel->previous;
 	client->channel_count--;
+	answer_is_sent(channel);
 	host_unlock(&client->lock);
 }
 
@@ -402,7 +414,8 @@ static int list_add(struct sp_channel *channel)
 	host_lock(&client->lock);
 	if (client->is_closed) {
 		error = -ENOTCONN;
-	} else if (client->channel_count >= SP_CHANNELS_MAX) {
+	} else if (client->channel_count >= SP_CHANNELS_MAX ||
+		   client->unread_count >= SP_UNREAD_MAX) {
 		error = -EAGAIN;
 	} else {
 		client->next_channel = client->next_channel % INT32_MAX + 1;
@@ -412,6 +425,8 @@ static int list_add(struct sp_channel *channel)
 			channel->next->previous = channel;
 		client->channels = channel;
 		client->channel_count++;
+		channel->is_unread = true;
+		client->unread_count++;
 	}
 	host_unlock(&client->lock);
 	return error;
