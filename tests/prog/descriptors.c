@@ -209,7 +209,7 @@ static void processes(void)
 	char *const cat[] = {"cat", NULL}, *const shell[] = {"sh", "-c",
 							     "cat <&9; cat 0<&8; echo $?", NULL};
 	posix_spawn_file_actions_t actions;
-	int fd = make("file", "0123456789"), status;
+	int fd = make("file", "0123456789"), status, spawned;
 	pid_t pid;
 
 	TELL(child(reads, fd));
@@ -231,9 +231,11 @@ static void processes(void)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, fd, 0);
 	posix_spawn_file_actions_addclose(&actions, fd);
-	TELL(posix_spawnp(&pid, "cat", &actions, NULL, cat, environ));
+	/* told when the child has said its text */
+	spawned = posix_spawnp(&pid, "cat", &actions, NULL, cat, environ);
 	waitpid(pid, &status, 0);
 	puts("");
+	TELL(spawned);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 9, in("file"), O_RDONLY, 0);
 	posix_spawn_file_actions_addopen(&actions, 1, in("out"), O_WRONLY | O_CREAT, 0600);
