@@ -617,6 +617,7 @@ long handle_epoll_wait(struct call *call)
 		.events = (struct epoll_event *)call->args[1],
 	};
 	unsigned long mask;
+	unsigned int handled = self.handled;
 	bool has_deadline = false;
 	struct set *set;
 	long result;
@@ -644,6 +645,7 @@ long handle_epoll_wait(struct call *call)
 		if (set && w.max <= 0)
 			return -EINVAL;
 		result = set ? wait_set(&w, set) : wait_plain(&w);
-	} while (result == LOOK_AGAIN);
-	return result;
+		/* the thread may have slept: a handler since then has interrupted the wait */
+	} while (result == LOOK_AGAIN && self.handled == handled);
+	return result == LOOK_AGAIN ? -EINTR : result;
 }

@@ -62,8 +62,11 @@ struct self {
 	/* sleeps on the host, watched by a notifier of the kernel's: poller.c */
 	struct poller *poller;
 	volatile bool is_watched;
+	/* handlers that have begun to run while the thread was outside */
+	volatile unsigned int handled;
 	/* bit n - 1: signal n came while inside, its siginfo waits in signals.c */
 	unsigned long deferred;
+	volatile unsigned int deferrals; /* how often that was; never 0 after the first */
 };
 
 #define SELECTOR_ALLOW 0

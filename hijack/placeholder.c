@@ -161,3 +161,11 @@ void rumphijack_private_calls(int is_begin)
 {
 	self.inside += is_begin ? 1 : -1;
 }
+
+/* Steps of ours that no signal may come between do not sleep. */
+unsigned int rumphijack_interrupts(void)
+{
+	if (self.inside != 1 || !__atomic_load_n(&self.deferred, __ATOMIC_SEQ_CST))
+		return 0;
+	return self.deferrals;
+}

@@ -51,4 +51,10 @@ __attribute__((visibility("default"))) void rumphijack_private_thread(void);
  */
 __attribute__((visibility("default"))) void rumphijack_private_calls(int is_begin);
 
+/*
+ * What a thread asks before it sleeps in a call: 0, or signals wait for the end of the call,
+ * and may have come before it was one that could be interrupted.  Each one changes the number.
+ */
+__attribute__((visibility("default"))) unsigned int rumphijack_interrupts(void);
+
 #endif

@@ -218,6 +218,8 @@ void poller_interrupted(void)
 	struct call call = {.nr = SYS_ppoll};
 
 	self.is_watched = false;
+	if (!self.poller)
+		return; /* a handler has forked, and this is the child */
 	rump(&call, RUMP_SYS_NOTIFY_POLL, self.poller->notifier, NULL, 0, RUMP_NOTIFY_RAISE);
 }
 
@@ -238,7 +240,7 @@ long poller_wait(struct call *call, struct sides *sides, unsigned long until,
 
 	if (!poller)
 		return error;
-	/* a handler may run at the end of each call, and not come back */
+	/* a handler may run at the end of each call, and not come back: then V is raised */
 	self.is_watched = true;
 	in_rump = look(call, poller, sides, RUMP_NOTIFY_ARM);
 	if (in_rump) {
@@ -260,5 +262,7 @@ long poller_wait(struct call *call, struct sides *sides, unsigned long until,
 	}
 	in_rump = look(call, poller, sides, 0);
 	self.is_watched = false;
+	if (!in_rump && !on_host && self.handled != sides->handled)
+		return -EINTR; /* it ran while nothing slept */
 	return in_rump < 0 ? in_rump : in_rump + on_host;
 }

@@ -148,6 +148,8 @@ void signals_defer(int signal, siginfo_t *info)
 		kept[i].info = *info;
 		break;
 	}
+	if (!++self.deferrals)
+		self.deferrals = 1;
 	__atomic_or_fetch(&self.deferred, SIGNAL_BIT(signal), __ATOMIC_SEQ_CST);
 	boot_interrupt(host(SYS_gettid));
 }
@@ -157,14 +159,22 @@ static void signal_entry(int signal, siginfo_t *info, void *context)
 	/* faults of this very instruction cannot wait */
 	bool is_synchronous = info->si_code > 0 && (signal == SIGFPE || signal == SIGILL ||
 						    signal == SIGTRAP || is_fault(signal));
+	bool is_watched = false;
 
 	if (self.inside && !is_synchronous) {
 		signals_defer(signal, info);
 		return;
 	}
-	if (self.is_watched && !self.inside)
+	if (!self.inside) {
+		self.handled++;
+		is_watched = self.is_watched;
+	}
+	if (is_watched)
 		poller_interrupted();
 	run_handler(signal, info, context, false);
+	/* a wait of the handler's own has taken it: the sleep may have yet to begin */
+	if (is_watched)
+		poller_interrupted();
 }
 
 /* The default action, now: as if we had never been there. */

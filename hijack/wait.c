@@ -168,6 +168,9 @@ static long wait_sides(struct call *call, struct sides *sides, unsigned long unt
 		ready = wait_once(call, sides, until, mask);
 		if (ready > 0)
 			ready = settle(call, sides, ready);
+		/* the thread has slept: a handler since then has interrupted the wait */
+		if (!ready && until && self.handled != sides->handled)
+			return -EINTR;
 		if (ready || !until || (until != WAIT_FOREVER && wait_now() >= until))
 			return ready;
 	}
@@ -177,7 +180,7 @@ long wait_poll(struct call *call, struct pollfd *fds, unsigned int count, unsign
 	       const unsigned long *mask)
 {
 	struct pollfd few[2][ON_STACK + 1];
-	struct sides sides = {few[0], few[1], 0, 0};
+	struct sides sides = {few[0], few[1], 0, 0, self.handled};
 	unsigned long size = 0;
 	long memory, result;
 

@@ -29,6 +29,7 @@ struct timespec *wait_left(unsigned long until, struct timespec *left);
 struct sides {
 	struct pollfd *host, *rump;
 	unsigned int host_count, rump_count;
+	unsigned int handled; /* what self.handled was before the wait */
 };
 
 /*

@@ -310,6 +310,21 @@ void channel_interrupt(struct channel *channel)
 		__atomic_store_n(&channel->is_interrupted, false, __ATOMIC_RELEASE);
 }
 
+/* The preload's, when it is there: whether signals wait for the end of the thread's call. */
+__attribute__((weak, visibility("default"))) unsigned int rumphijack_interrupts(void);
+
+/*
+ * Their INTERRUPT was never sent, if they came before the call was known here, or found
+ * nothing, if it overtook the request.
+ */
+void channel_interrupt_late(struct channel *channel)
+{
+	if (!rumphijack_interrupts || !rumphijack_interrupts())
+		return;
+	__atomic_store_n(&channel->is_interrupted, false, __ATOMIC_RELEASE);
+	channel_interrupt(channel);
+}
+
 int rumpclient_interrupt(pid_t tid)
 {
 	int saved = errno, error = -ESRCH;

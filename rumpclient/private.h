@@ -236,6 +236,8 @@ void channel_wake_all(const struct session *session);
 void channel_forked(void);
 /* The call that the channel is in shall end by EINTR. Async-signal-safe. */
 void channel_interrupt(struct channel *channel);
+/* The same before the thread sleeps, the request being made, for what came too early. */
+void channel_interrupt_late(struct channel *channel);
 
 /* ---- call.c ---- */
 /* rumpclient_syscall() for the library itself, RUMP_SP_CALL_* among them */

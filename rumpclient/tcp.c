@@ -330,6 +330,8 @@ static int tcp_turn(struct channel *channel)
 {
 	int error = ops->turn_send(channel->stream, channel->shared);
 
+	if (!error)
+		channel_interrupt_late(channel);
 	while (!error && (error = ops->turn_receive(channel->stream, channel->shared)) == -EINTR) {
 		channel_interrupt(channel);
 		error = 0;

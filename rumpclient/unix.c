@@ -223,6 +223,7 @@ static int sleep_until_reply(struct channel *channel, uint32_t old)
 
 	__atomic_store_n(&shared->client_sleeps, 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	channel_interrupt_late(channel);
 	while (__atomic_load_n(&shared->reply, __ATOMIC_ACQUIRE) == old) {
 		long result = wait_on(&shared->reply, old, until);
 

@@ -5,6 +5,7 @@
  * Private futexes: host threads of one process sleep on words of kernel memory
  * at the same address, so the host need not look the page up.
  */
+#include <errno.h>
 #include <time.h>
 
 #include "host_call.h"
@@ -22,6 +23,19 @@ int futex_wait(unsigned int *word, unsigned int value, unsigned long long until)
 	/* WAIT_BITSET and not WAIT: its timeout is a point in monotonic time */
 	return (int)host_call(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, timeout, NULL,
 			      FUTEX_BITSET_MATCH_ANY);
+}
+
+int futex_wait_call(unsigned int *word, unsigned int value, unsigned long long until)
+{
+	static __thread FAST_TLS unsigned int told;
+	unsigned int interrupts = rumphijack_interrupts ? rumphijack_interrupts() : 0;
+
+	/* once: a call that cannot be interrupted just now sleeps on */
+	if (interrupts && interrupts != told) {
+		told = interrupts;
+		return -EINTR;
+	}
+	return futex_wait(word, value, until);
 }
 
 void futex_wake(unsigned int *word, int count)

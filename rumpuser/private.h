@@ -55,6 +55,8 @@ bool thread_has_fsgsbase(void);
 
 /* ---- futex.c ---- */
 int futex_wait(unsigned int *word, unsigned int value, unsigned long long until);
+/* The kernel's, in a thread that may be in a call: -EINTR also for what came before it. */
+int futex_wait_call(unsigned int *word, unsigned int value, unsigned long long until);
 void futex_wake(unsigned int *word, int count);
 
 /* ---- clock.c ---- */
@@ -101,6 +103,11 @@ void fd_close_private(int fd);
  * nor closes, until it is told that it is one no more.
  */
 __attribute__((weak, visibility("default"))) void rumphijack_private_fd(int fd, int is_private);
+/*
+ * The same: 0, or signals wait for the end of the thread's call, whose rump_pub_interrupt() may
+ * have come before it; each one changes the number.
+ */
+__attribute__((weak, visibility("default"))) unsigned int rumphijack_interrupts(void);
 
 /* ---- file_lock.c ---- */
 /* 0; -EBUSY with *ret_owner; another -errno where the file cannot be locked */

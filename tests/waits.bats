@@ -43,6 +43,7 @@ both() {
 @test "others change the set that a thread waits for" { both waits_threads others; }
 @test "a set gets its first rump descriptor while a thread polls it" { both waits_threads polled; }
 @test "signals and masks: EINTR as on Linux" { both waits_threads interrupts; }
+@test "a signal ends a masked wait at whatever moment" { both waits_threads moments; }
 @test "handlers that jump out of waits" { both waits_threads jumps; }
 @test "threads cancelled in waits" { both waits_threads cancels; }
 @test "a set of parent and child" { both waits_threads shared; }

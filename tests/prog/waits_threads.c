@@ -262,6 +262,10 @@ static void polled(void)
 
 /* ---- signals ---- */
 
+#define MOMENTS 9000
+
+static const sigset_t no_signals;
+
 static volatile int handled;
 static sigjmp_buf out;
 
@@ -292,6 +296,19 @@ static void alarm_in(int ms)
 	CHECK(setitimer(ITIMER_REAL, &time, NULL) == 0);
 }
 
+/* One that comes before the wait is none for it, so there is another. */
+static void alarm_every(int ms)
+{
+	struct itimerval time = {.it_value = {0, ms * 1000}, .it_interval = {0, ms * 1000}};
+
+	CHECK(setitimer(ITIMER_REAL, &time, NULL) == 0);
+}
+
+static bool was_handled(void)
+{
+	return __atomic_exchange_n(&handled, 0, __ATOMIC_SEQ_CST) > 0;
+}
+
 static void interrupts(void)
 {
 	struct pollfd fds[2];
@@ -308,21 +325,17 @@ static void interrupts(void)
 	/* they never restart */
 	for (int flags = 0; flags <= SA_RESTART; flags += SA_RESTART) {
 		handle(count, flags);
-		handled = 0;
-		alarm_in(10);
-		CHECK(FAILS(poll(fds, 2, -1), EINTR) && handled == 1);
-		alarm_in(10);
-		CHECK(FAILS(poll(fds, 1, -1), EINTR) && handled == 2);
-		alarm_in(10);
-		CHECK(FAILS(epoll_wait(set, events, 8, -1), EINTR) && handled == 3);
-		alarm_in(10);
+		alarm_every(10);
+		CHECK(FAILS(poll(fds, 2, -1), EINTR) && was_handled());
+		CHECK(FAILS(poll(fds, 1, -1), EINTR) && was_handled());
+		CHECK(FAILS(epoll_wait(set, events, 8, -1), EINTR) && was_handled());
 		FD_ZERO(&reads);
 		FD_SET(rump_way.in[0], &reads);
 		FD_SET(host_way.in[0], &reads);
 		CHECK(FAILS(select(host_way.in[1], &reads, NULL, NULL, NULL), EINTR));
-		CHECK(handled == 4);
-		alarm_in(10);
-		CHECK(FAILS(epoll_wait(set, events, 8, 30000), EINTR) && handled == 5);
+		CHECK(was_handled());
+		CHECK(FAILS(epoll_wait(set, events, 8, 30000), EINTR) && was_handled());
+		alarm_every(0);
 	}
 	/* blocked but for the time of the wait: no moment in between */
 	handled = 0;
@@ -356,6 +369,33 @@ static void interrupts(void)
 	CHECK(epoll_pwait(set, events, 8, 10, &alarms) == 0 && poll(fds, 2, 10) == 0);
 	CHECK(handled == 1);
 	CHECK(FAILS(ppoll(fds, 2, &time, &none), EINTR) && handled == 2);
+}
+
+/* Let in for the time of the wait alone, a signal ends it at whatever moment it comes. */
+static void moments(void)
+{
+	struct itimerval time = {.it_value = {0, 0}};
+	struct timespec limit = {10, 0};
+	struct pollfd fds[2];
+	sigset_t alarms;
+
+	make_set(0);
+	fds[0] = (struct pollfd){rump_way.in[0], POLLIN, 0};
+	fds[1] = (struct pollfd){host_way.in[0], POLLIN, 0};
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	handle(count, 0);
+	handled = 0;
+	CHECK(sigprocmask(SIG_BLOCK, &alarms, NULL) == 0);
+	for (int round = 0; round < MOMENTS; round++) {
+		time.it_value.tv_usec = 1 + round / 3 * 7 % 60;
+		CHECK(setitimer(ITIMER_REAL, &time, NULL) == 0);
+		if (round % 3 < 2)
+			CHECK(FAILS(ppoll(fds, 1 + round % 3, &limit, &no_signals), EINTR));
+		else
+			CHECK(FAILS(epoll_pwait(set, events, 8, 10000, &no_signals), EINTR));
+		CHECK(handled == round + 1);
+	}
 }
 
 /* Handlers that never come back leave nothing behind. */
@@ -574,8 +614,8 @@ static int inherited(char **numbers)
 }
 
 static const struct test_case cases[] = {
-	CASE(tokens), CASE(crowd),   CASE(others), CASE(polled), CASE(interrupts),
-	CASE(jumps),  CASE(cancels), CASE(shared), CASE(execs),
+	CASE(tokens),  CASE(crowd), CASE(others),  CASE(polled), CASE(interrupts),
+	CASE(moments), CASE(jumps), CASE(cancels), CASE(shared), CASE(execs),
 };
 
 int main(int argc, char **argv)
