@@ -21,6 +21,7 @@ def make_ext4(image, size, tree=None):
 def preloaded(image, kernel="local", memory=MEMORY, lib=LIB):
     """Words for the environment of a program for which /rump is what is in the image."""
     return [f"LD_PRELOAD={os.path.join(lib, 'librumphijack.so')}", f"RUMP_MEMLIMIT={memory}",
+            f"RUMP_MODULES={os.path.join(lib, 'rump/modules')}",
             f"RUMPHIJACK=path=/rump,image={image},kernel={kernel}"]
 
 
