@@ -25,6 +25,7 @@
 #include "boot.h"
 #include "children.h"
 #include "family.h"
+#include "fork.h"
 #include "local.h"
 #include "log.h"
 #include "remote.h"
@@ -224,15 +225,22 @@ static void stack_give_back(long stack, unsigned long size)
 
 int boot_run(struct call *call, unsigned long size, bool is_open, void (*fn)(void *), void *arg)
 {
+	bool is_lent = is_on_signal_stack();
 	struct run run = {fn, arg};
 	long stack = stack_take(size);
+	struct lent_stack lent;
 
 	if (is_error(stack))
 		return -ENOMEM;
+	/* a signal meanwhile would find the signal stack unused: fork.h */
+	if (is_lent)
+		signal_stack_lend(&lent);
 	if (call && call->door == DOOR_STUB)
 		run_from_stub(stack, size, is_open, &run);
 	else
 		run_on(stack, size, is_open, &run);
+	if (is_lent)
+		signal_stack_return(&lent);
 	stack_give_back(stack, size);
 	if (self.deferred && !self.inside)
 		signals_deliver();
