@@ -8,8 +8,17 @@
 #define HIJACK_MAP_H
 
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "areas.h"
+
+/* older headers have not all of them */
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
 
 #define MAP_PAGE 4096UL
 

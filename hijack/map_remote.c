@@ -37,13 +37,6 @@
 #include "placeholder.h"
 #include "remote.h"
 
-#ifndef MAP_FIXED_NOREPLACE
-#define MAP_FIXED_NOREPLACE 0x100000
-#endif
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-
 #define RUNS 64		/* of pages, in one answer */
 #define COPIES 16UL	/* pages that are copied with the one that was touched */
 #define TRIES 100	/* of a fault that others get in the way of */
