@@ -18,7 +18,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <rump/rump.h>
 #include <rump/rumpclient.h>
 
 #include "client.h"
@@ -146,9 +145,7 @@ int main(int argc, char **argv)
 			print_help();
 			return STATUS_OK;
 		case OPTION_VERSION:
-			printf("%s %d.%d\n", message_program(), RUMP_VERSION_MAJOR,
-			       RUMP_VERSION_MINOR);
-			return STATUS_OK;
+			return message_version();
 		default:
 			fprintf(stderr, "Try '%s --help'.\n", message_program());
 			return STATUS_USAGE;

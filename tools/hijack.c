@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rump/rump.h>
-
 #include "hijack_check.h"
 #include "hijack_config.h"
 #include "message.h"
@@ -166,9 +164,7 @@ int main(int argc, char **argv)
 			print_help();
 			return STATUS_OK;
 		case OPTION_VERSION:
-			printf("%s %d.%d\n", message_program(), RUMP_VERSION_MAJOR,
-			       RUMP_VERSION_MINOR);
-			return STATUS_OK;
+			return message_version();
 		default:
 			return message_usage("options are wrong");
 		}

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rump/rump.h>
+
 #define MESSAGE_SIZE 2048
 
 static const char *program = "rump";
@@ -121,6 +123,12 @@ int message_usage(const char *format, ...)
 	print_stderr(text);
 	fprintf(stderr, "Try '%s --help'.\n", program);
 	return STATUS_USAGE;
+}
+
+int message_version(void)
+{
+	printf("%s %d.%d\n", message_program(), RUMP_VERSION_MAJOR, RUMP_VERSION_MINOR);
+	return STATUS_OK;
 }
 
 int message_status(int error)

@@ -32,6 +32,9 @@ void message_to_log(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* Prints the message and "Try 'PROGRAM --help'."; returns STATUS_USAGE. */
 int message_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Prints the program's name and version; returns STATUS_OK. */
+int message_version(void);
+
 /* The status for an errno value that is not told of more precisely. */
 int message_status(int error);
 

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <rump/rump.h>
-
 #include "client.h"
 #include "message.h"
 #include "preload.h"
@@ -131,9 +129,7 @@ int main(int argc, char **argv)
 			print_help();
 			return STATUS_OK;
 		case OPTION_VERSION:
-			printf("%s %d.%d\n", message_program(), RUMP_VERSION_MAJOR,
-			       RUMP_VERSION_MINOR);
-			return STATUS_OK;
+			return message_version();
 		default:
 			fprintf(stderr, "Try '%s --help'.\n", message_program());
 			return STATUS_USAGE;

@@ -29,17 +29,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *folder;
+#include "check.h"
 
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
-			fprintf(stderr, "%s:%d: does not hold: %s (errno %d, %s)\n", __FILE__, \
-				__LINE__, #condition, errno, strerror(errno));                 \
-			_exit(1);                                                              \
-		}                                                                              \
-	} while (0)
-#define FAILS(call, error) (errno = 0, (call) == -1 && errno == (error))
+static const char *folder;
 
 static char *in_folder(const char *name)
 {

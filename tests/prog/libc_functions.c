@@ -32,16 +32,7 @@
 #include <unistd.h>
 #include <utime.h>
 
-#define CHECK(condition)                                                               \
-	do {                                                                           \
-		errno = 0;                                                             \
-		if (!(condition)) {                                                    \
-			dprintf(2, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				strerror(errno));                                      \
-			exit(1);                                                       \
-		}                                                                      \
-	} while (0)
-#define FAILS(call, error) CHECK((call) == -1 && errno == (error))
+#include "check.h"
 
 static volatile sig_atomic_t signals;
 
@@ -88,16 +79,16 @@ static void data(void)
 		CHECK(!mlock(map, 4096) && !munlock(map, 4096));
 		CHECK((grown = mremap(map, 8192, 4096, MREMAP_MAYMOVE)) != MAP_FAILED);
 		CHECK(!memcmp(grown, "Ju", 2) && !munmap(grown, 4096));
-		FAILS(munmap(grown + 1, 1), EINVAL);
+		CHECK(FAILS(munmap(grown + 1, 1), EINVAL));
 	}
-	FAILS(read(copy, bytes, 1), EBADF);
-	FAILS(isatty(fd) - 1, ENOTTY);
+	CHECK(FAILS(read(copy, bytes, 1), EBADF));
+	CHECK(FAILS(isatty(fd) - 1, ENOTTY));
 #ifdef __GLIBC__
 	CHECK(!close_range(fd, fd, 0));
 #else
 	CHECK(!close(fd));
 #endif
-	FAILS(lseek(fd, 0, SEEK_CUR), EBADF);
+	CHECK(FAILS(lseek(fd, 0, SEEK_CUR), EBADF));
 }
 
 static void names(void)
@@ -129,7 +120,7 @@ static void names(void)
 	CHECK(!access("d/g", R_OK) && !faccessat(here, "d/g", W_OK, AT_EACCESS));
 	CHECK(!rename("d/g", "d/h") && !renameat(here, "d/h", here, "d/g"));
 #ifdef __GLIBC__
-	FAILS(renameat2(here, "d/f", here, "d/g", RENAME_NOREPLACE), EEXIST);
+	CHECK(FAILS(renameat2(here, "d/f", here, "d/g", RENAME_NOREPLACE), EEXIST));
 #endif
 	CHECK(!link("d/f", "d/l") && !linkat(here, "d/f", here, "d/m", 0) && !unlink("d/m"));
 	CHECK(!symlink("f", "d/s") && !symlinkat("f", here, "d/t") && !unlinkat(here, "d/t", 0));
@@ -139,19 +130,19 @@ static void names(void)
 	CHECK(!stat("d/f", &st) && (st.st_mode & 0777) == 0604);
 	CHECK(!fchmodat(here, "d/f", 0640, AT_SYMLINK_NOFOLLOW) && !stat("d/f", &st) &&
 	      (st.st_mode & 0777) == 0640);
-	FAILS(fchmodat(here, "d/s", 0600, AT_SYMLINK_NOFOLLOW), EOPNOTSUPP);
+	CHECK(FAILS(fchmodat(here, "d/s", 0600, AT_SYMLINK_NOFOLLOW), EOPNOTSUPP));
 	CHECK(!chown("d/f", -1, -1) && !lchown("d/s", -1, -1) && !fchownat(here, "d/f", -1, -1, 0));
 	CHECK(!truncate("d/f", 10) && !utime("d/f", &old) && !stat("d/f", &st));
 	CHECK(st.st_size == 10 && st.st_mtime == 6000);
 	CHECK(!utimes("d/f", seconds) && !utimensat(here, "d/f", times, 0));
-	FAILS(utimensat(here, no_path, times, 0), EINVAL);
+	CHECK(FAILS(utimensat(here, no_path, times, 0), EINVAL));
 	CHECK(!mkfifo("d/p", 0600) && !mkfifoat(here, "d/q", 0600) && !stat("d/p", &st));
 	CHECK(S_ISFIFO(st.st_mode));
 	CHECK(!chdir("d") && getcwd(text, sizeof(text)) && !strcmp(text + strlen(text) - 2, "/d"));
 	CHECK(!getcwd(text, 0) && errno == EINVAL);
 	CHECK(!getcwd(text, 1) && errno == ERANGE);
 	CHECK(!fchdir(here) && !access("d/f", F_OK) && !close(here));
-	FAILS(open("none/x", O_RDONLY), ENOENT);
+	CHECK(FAILS(open("none/x", O_RDONLY), ENOENT));
 	CHECK(umask(022) != (mode_t)-1);
 }
 
@@ -179,7 +170,7 @@ static void waits(void)
 		CHECK(poll(&poller, 1, 5000) == 1 && poller.revents == POLLIN);
 	}
 	CHECK(!close(fds[0]) && !close(fds[1]) && !pipe2(fds, O_CLOEXEC | O_NONBLOCK));
-	FAILS(read(fds[0], &value, 1), EAGAIN);
+	CHECK(FAILS(read(fds[0], &value, 1), EAGAIN));
 	value = 3;
 	CHECK((fd = eventfd(0, EFD_NONBLOCK)) >= 0 && write(fd, &value, 8) == 8);
 	CHECK(read(fd, &value, 8) == 8 && value == 3 && !close(fd));
@@ -192,7 +183,7 @@ static void waits(void)
 	CHECK((fd = memfd_create("name", MFD_CLOEXEC)) >= 0 && write(fd, "x", 1) == 1 &&
 	      !close(fd));
 	CHECK((fd = inotify_init1(IN_CLOEXEC)) >= 0);
-	FAILS(inotify_rm_watch(fd, 77), EINVAL);
+	CHECK(FAILS(inotify_rm_watch(fd, 77), EINVAL));
 	CHECK(!close(fd) && !close(fds[0]) && !close(fds[1]));
 }
 
@@ -234,22 +225,22 @@ static void signals_and_process(void)
 	CHECK(signal(SIGUSR1, count_signal) == SIG_IGN);
 	CHECK(!sigaction(SIGUSR1, NULL, &old) && old.sa_flags & SA_RESTART);
 	CHECK(!sigismember(&old.sa_mask, SIGHUP) && sigismember(&old.sa_mask, SIGUSR1));
-	FAILS(sigaction(SIGKILL, &action, NULL), EINVAL);
-	FAILS(sigaction(0, &action, NULL), EINVAL);
+	CHECK(FAILS(sigaction(SIGKILL, &action, NULL), EINVAL));
+	CHECK(FAILS(sigaction(0, &action, NULL), EINVAL));
 	CHECK(signal(99, SIG_IGN) == SIG_ERR && errno == EINVAL);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGUSR1);
 	CHECK(!sigprocmask(SIG_BLOCK, &mask, &before) && !raise(SIGUSR1) && signals == 1);
-	FAILS(sigsuspend(&before), EINTR);
+	CHECK(FAILS(sigsuspend(&before), EINTR));
 	CHECK(signals == 2 && !pthread_sigmask(SIG_SETMASK, &before, &mask));
 	CHECK(sigismember(&mask, SIGUSR1) && pthread_sigmask(77, &mask, NULL) == EINVAL);
-	FAILS(sigprocmask(77, &mask, NULL), EINVAL);
+	CHECK(FAILS(sigprocmask(77, &mask, NULL), EINVAL));
 
 	CHECK(!getrlimit(RLIMIT_CORE, &limit) && !setrlimit(RLIMIT_CORE, &limit));
 	CHECK(!prlimit(0, RLIMIT_CORE, NULL, &limit));
 	CHECK(!uname(&machine) && !gethostname(name, sizeof(name)) &&
 	      !strcmp(name, machine.nodename));
-	FAILS(gethostname(name, 1), ENAMETOOLONG);
+	CHECK(FAILS(gethostname(name, 1), ENAMETOOLONG));
 	CHECK(!getdomainname(name, sizeof(name)) && !strcmp(name, machine.domainname));
 
 	CHECK((pid = fork()) >= 0);

@@ -25,15 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                               \
-	do {                                                                           \
-		errno = 0;                                                             \
-		if (!(condition)) {                                                    \
-			dprintf(2, "%s:%d: %s (%s)\n", __FILE__, __LINE__, #condition, \
-				strerror(errno));                                      \
-			exit(1);                                                       \
-		}                                                                      \
-	} while (0)
+#include "check.h"
 
 extern char **environ;
 

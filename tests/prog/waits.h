@@ -24,15 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                                       \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
-			fprintf(stderr, "%s:%d: does not hold: %s (errno %d, %s)\n", __FILE__, \
-				__LINE__, #condition, errno, strerror(errno));                 \
-			_exit(1);                                                              \
-		}                                                                              \
-	} while (0)
-#define FAILS(call, error) (errno = 0, (call) == -1 && errno == (error))
+#include "check.h"
+
 #define UNUSED __attribute__((unused))
 
 /* One way of sending a byte: in[0] becomes readable by in[1]. */
