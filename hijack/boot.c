@@ -20,7 +20,6 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 
 #include "boot.h"
 #include "children.h"
@@ -157,11 +156,8 @@ static int own_umask(void)
 
 void boot_settle_in(long (*syscall)(long, long, long, long, long, long, long))
 {
-	/* NR_OPEN, which is the hard limit; how many there may be, the placeholders' says */
-	const struct rlimit all = {1 << 20, 1 << 20};
-
 	syscall(SYS_umask, own_umask(), 0, 0, 0, 0, 0);
-	syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&all, 0, 0, 0);
+	limits_take_over(syscall);
 }
 
 /* ---- stacks ---- */
@@ -306,8 +302,6 @@ int boot_slow(struct call *call)
 		error = boot_error;
 		__atomic_store_n(&boot_state, state, __ATOMIC_RELEASE);
 		host(SYS_futex, &boot_state, FUTEX_WAKE_PRIVATE, 0x7fffffff);
-		if (!error)
-			limits_take_over(call);
 		return error;
 	}
 	state = boot_settle();

@@ -84,7 +84,7 @@ void boot_forked(bool is_client, int error);
 extern char boot_directory[];
 void boot_remember_directory(void);
 
-/* For a rump process that is new: our umask, and no limit of descriptors but the host's. */
+/* For a rump process that is new: our umask and our limits. */
 void boot_settle_in(long (*syscall)(long, long, long, long, long, long, long));
 
 /* dlopen() of a library that belongs to this one; NULL: told on stderr unless is_quiet. [libc] */

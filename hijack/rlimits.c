@@ -16,24 +16,20 @@ struct limits {
 	unsigned long soft, hard;
 };
 
-static void set(struct call *call, int resource, const struct limits *limits)
+void limits_take_over(long (*syscall)(long, long, long, long, long, long, long))
 {
-	rump(call, SYS_prlimit64, 0, resource, limits, NULL);
-}
-
-void limits_take_over(struct call *call)
-{
+	/* NR_OPEN, which is the hard limit */
 	struct limits files = {1 << 20, 1 << 20}, size;
 
 	/* a user of a server may not raise the hard limit: all of that one then */
-	if (rump(call, SYS_prlimit64, 0, RLIMIT_NOFILE, &files, NULL) == -EPERM &&
-	    !rump(call, SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &files)) {
+	if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&files, 0, 0, 0) == -EPERM &&
+	    !syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&files, 0, 0)) {
 		files.soft = files.hard;
-		set(call, RLIMIT_NOFILE, &files);
+		syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, (long)&files, 0, 0, 0);
 	}
 	if (!host(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &size) &&
 	    (size.soft != RLIM_INFINITY || size.hard != RLIM_INFINITY))
-		set(call, RLIMIT_FSIZE, &size);
+		syscall(SYS_prlimit64, 0, RLIMIT_FSIZE, (long)&size, 0, 0, 0);
 }
 
 long handle_limits(struct call *call)
@@ -47,6 +43,6 @@ long handle_limits(struct call *call)
 	    (pid && pid != host(SYS_getpid)) || !boot_is_ready())
 		return result;
 	if (!user_copy(&limits, theirs, sizeof(limits)))
-		set(call, RLIMIT_FSIZE, &limits);
+		rump(call, SYS_prlimit64, 0, RLIMIT_FSIZE, &limits, NULL);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #include "hijack.h"
 
-/* The process has a rump process now, with limits of the kernel's own. */
-void limits_take_over(struct call *call);
+/* A rump process that is new has limits of the kernel's own: it gets ours. */
+void limits_take_over(long (*syscall)(long, long, long, long, long, long, long));
 
 #endif
