@@ -39,7 +39,7 @@ load differential
 		cp a/f new; cp -b a/b/g new; cp --backup=numbered a/f new; cp -S .old -b a/f new
 		touch -d @900000000 older; cp -u a/f older; cp -uv older a/f; echo changed >n
 		cp -n a/f n
-		echo y | cp -i a/f n; cp a none/; cp a/f a/f; cp -r a a/sub; cp a x; cp none y
+		echo y | cp -i a/f n; cp a none/; cp a/f a/f; mkdir self; echo 1 >self/f; cp -r self self/sub; cp a x; cp none y
 		cp -T a/f q
 		cp -rT a t2; cp --remove-destination a/f a/l; cp -f a/f n
 		cp --attributes-only a/b/g attr

@@ -71,13 +71,14 @@ teardown() {
 		getfacl -ncp /rump/file | grep -q "^user:1234:rw-"
 		setfacl -d -m u:1234:rwx /rump
 		mkdir /rump/d; getfacl -ncp /rump/d | grep -q "^default:user:1234:rwx"
-		getfacl -p /rump/file | (cd /; setfacl -b /rump/file; setfacl --restore=-)
+		getfacl -p /rump/file >"$1/acl"
+		(cd /; setfacl -b /rump/file; setfacl --restore=-) <"$1/acl"
 		getfacl -ncp /rump/file | grep -q "^group:5678:r--"
 		setfattr -n user.name -v value /rump/file
 		[ "$(getfattr --only-values -n user.name /rump/file)" = value ]
 		cp --preserve=all /rump/file /rump/copy
 		getfacl -ncp /rump/copy | grep -q "^user:1234:rw-"
-		[ "$(getfattr --only-values -n user.name /rump/copy)" = value ]'
+		[ "$(getfattr --only-values -n user.name /rump/copy)" = value ]' bash "$T"
 }
 
 @test "inotifywait on both sides, tail -F" {
