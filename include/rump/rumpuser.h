@@ -20,7 +20,7 @@
 #error "rumpuser.h is for rump kernels and hypercall implementations; programs include <rump/rump.h>"
 #endif
 
-#define RUMPUSER_VERSION 3
+#define RUMPUSER_VERSION 4
 
 struct rump_thread;		/* the kernel's object of a host thread */
 struct rumpuser_file_info;

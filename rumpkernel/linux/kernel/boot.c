@@ -23,6 +23,7 @@
 #include <asm/setup.h>
 #include "../../../fs/internal.h"
 #include "../drivers/etfs.h"
+#include "../drivers/net/interface.h"
 #include "module_index.h"
 
 #define DEFAULT_MEMORY	(128UL << 20)
@@ -384,8 +385,7 @@ static long do_item(const struct rumpuser_boot_item *item, char *why)
 	case RUMPUSER_BOOT_MKDIR:
 		return do_mkdir_item(item);
 	case RUMPUSER_BOOT_NET:
-		snprintf(why, WHY_SIZE, "network lines are not carried out yet: '%s'", item->name);
-		return -EOPNOTSUPP;
+		return rump_net_item(item, why, WHY_SIZE);
 	}
 	return -EINVAL;
 }
