@@ -2,7 +2,7 @@
 /*
  * The network lines of rump.conf: checked as far as that goes without a network.
  *
- *	interface virtN HOSTINTERFACE
+ *	interface virtN BACKEND [OPTION...]	(net_backend.h)
  *	interface shmifN BUSFILE
  *	address INTERFACE ADDRESS/LENGTH
  *	route default|DESTINATION/LENGTH GATEWAY [INTERFACE]
@@ -10,6 +10,7 @@
  *	up INTERFACE
  */
 #include "conf_words.h"
+#include "net_backend.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -107,6 +108,28 @@ static int check_destination(const char *word, const struct address *address,
 				config_number(network.length).text, NULL);
 }
 
+#define BACKEND_MAX_BYTES 1024
+
+/* Joins the words as the kernel gets them. */
+static int check_virt(char **words, struct config_error *error)
+{
+	struct config_net_backend backend;
+	char joined[BACKEND_MAX_BYTES];
+	struct config_text text;
+
+	config_text_init(&text, joined, sizeof(joined));
+	for (char **word = words; *word; word++) {
+		if (strchr(*word, ' '))
+			return conf_want(*word, "words without blanks", error);
+		if (word != words)
+			config_text_add(&text, " ");
+		config_text_add(&text, *word);
+	}
+	if (text.length >= sizeof(joined))
+		return config_error_set(error, "a backend of more than 1023 bytes", NULL);
+	return config_net_backend_parse(joined, &backend, error);
+}
+
 static int check_backend(char **words, char ***ret_host_path, struct config_error *error)
 {
 	const char *name = words[0], *backend = words[1];
@@ -133,8 +156,8 @@ static int check_backend(char **words, char ***ret_host_path, struct config_erro
 					NULL);
 	if (is_shmif)
 		*ret_host_path = &words[1];
-	else if (check_interface(backend, NULL))
-		return conf_want(backend, "an interface of the host such as tap0", error);
+	else
+		return check_virt(words + 1, error);
 	return conf_no_more(words + 2, "INTERFACE BACKEND", error);
 }
 

@@ -107,6 +107,9 @@ static const struct {
 	{"sysctl kernel.core_pattern=\"|/bin/x  a=b\"",
 	 "sysctl [kernel/core_pattern] [|/bin/x  a=b] [] []"},
 	{"interface virt0 tap0", "net [interface virt0 tap0] [virt0] [interface] [tap0]"},
+	{"interface virt1 user,tcp=8080:80  mtu=9000",
+	 "net [interface virt1 user,tcp=8080:80 mtu=9000] [virt1] [interface] "
+	 "[user,tcp=8080:80 mtu=9000]"},
 	{"interface  shmif12   bus", "net [interface shmif12 /base/bus] [shmif12] [interface] "
 				     "[/base/bus]"},
 	{"interface shmif0 \"/a b\"", "net [interface shmif0 \"/a b\"] [shmif0] [interface] "
@@ -249,8 +252,10 @@ static const struct {
 	{"interface virt tap0", "1: interface: 'virt': want virt0, *"},
 	{"interface virt0x tap0", "1: interface: 'virt0x': want virt0, *"},
 	{"interface virt0 /dev/tap", "1: interface: '/dev/tap': want an interface of the host such "
-				     "as tap0"},
-	{"interface virt0 tap0 x", "1: interface: unknown word 'x': want INTERFACE BACKEND"},
+				     "as tap0, or one of *"},
+	{"interface virt0 tap0 x", "1: interface: unknown word 'x': want mac=ADDRESS or mtu=BYTES "
+				   "behind the backend"},
+	{"interface virt0 \"tap 0\"", "1: interface: 'tap 0': want words without blanks"},
 	{"interface virt01234567890a tap0", "1: interface: 'virt01234567890a': want an interface "
 					    "such as virt0: at most 15 *"},
 	{"address", "1: address: want an INTERFACE such as virt0"},
