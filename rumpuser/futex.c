@@ -25,17 +25,21 @@ int futex_wait(unsigned int *word, unsigned int value, unsigned long long until)
 			      FUTEX_BITSET_MATCH_ANY);
 }
 
-int futex_wait_call(unsigned int *word, unsigned int value, unsigned long long until)
+bool wait_is_interrupted(void)
 {
 	static __thread FAST_TLS unsigned int told;
 	unsigned int interrupts = rumphijack_interrupts ? rumphijack_interrupts() : 0;
 
 	/* once: a call that cannot be interrupted just now sleeps on */
-	if (interrupts && interrupts != told) {
-		told = interrupts;
-		return -EINTR;
-	}
-	return futex_wait(word, value, until);
+	if (!interrupts || interrupts == told)
+		return false;
+	told = interrupts;
+	return true;
+}
+
+int futex_wait_call(unsigned int *word, unsigned int value, unsigned long long until)
+{
+	return wait_is_interrupted() ? -EINTR : futex_wait(word, value, until);
 }
 
 void futex_wake(unsigned int *word, int count)

@@ -188,6 +188,11 @@ static struct rumpuser_ops ops = {
 	.event_raise = event_raise,
 	.event_close = event_close,
 
+	.bus_open = bus_open,
+	.bus_close = bus_close,
+	.bus_ring = bus_ring,
+	.wait_any = wait_any,
+
 	.module_dir = module_dir,
 	.boot_items = boot_items,
 	.boot_conf = boot_conf,

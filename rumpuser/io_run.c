@@ -224,6 +224,11 @@ long io_execute(struct rumpuser_io *io)
 	case RUMPUSER_IO_REMOTE_WRITE:
 		return io->remote->write(io->remote, io->offset, io->iov[0].base,
 					 io->iov[0].length);
+	case RUMPUSER_IO_BUS_OPEN:
+		return bus_open(io->bus_path, io->bus);
+	case RUMPUSER_IO_BUS_CLOSE:
+		bus_close(io->bus);
+		return 0;
 	default:
 		break;
 	}

@@ -55,6 +55,8 @@ bool thread_has_fsgsbase(void);
 
 /* ---- futex.c ---- */
 int futex_wait(unsigned int *word, unsigned int value, unsigned long long until);
+/* Signals came before a wait that has to end by them; true once for each. */
+bool wait_is_interrupted(void);
 /* The kernel's, in a thread that may be in a call: -EINTR also for what came before it. */
 int futex_wait_call(unsigned int *word, unsigned int value, unsigned long long until);
 void futex_wake(unsigned int *word, int count);
@@ -126,6 +128,12 @@ long io_execute(struct rumpuser_io *io);
 /* ---- sp_event.c ---- */
 void event_raise(void *event);
 void event_close(void *event);
+
+/* ---- bus_wait.c ---- */
+int bus_open(const char *path, struct rumpuser_bus *ret_bus);
+void bus_close(struct rumpuser_bus *bus);
+void bus_ring(unsigned int *bell);
+int wait_any(const struct rumpuser_wait *waits, unsigned int count);
 
 /* ---- signal.c ---- */
 int signal_start(void);

@@ -53,6 +53,8 @@ enum rumpuser_io_op {
 	/* remote->read or write of iov[0] at the client's address `offset` */
 	RUMPUSER_IO_REMOTE_READ,
 	RUMPUSER_IO_REMOTE_WRITE,
+	RUMPUSER_IO_BUS_OPEN,	/* bus_open(path, bus) */
+	RUMPUSER_IO_BUS_CLOSE,	/* bus_close(bus) */
 };
 
 struct rumpuser_iovec {		/* the layout of struct iovec */
@@ -81,6 +83,10 @@ struct rumpuser_io {
 			struct rumpuser_file_info *info;
 		};
 		struct rumpuser_remote *remote;	/* REMOTE_READ, REMOTE_WRITE */
+		struct {			/* BUS_OPEN, BUS_CLOSE */
+			const char *bus_path;
+			struct rumpuser_bus *bus;
+		};
 	};
 	unsigned int call_handles;		/* bit n: argument n is a handle, translated to an fd */
 	/* called by the I/O thread when the request is finished; may not block */
@@ -283,6 +289,24 @@ struct rumpuser_boot_item {
 	unsigned int line;
 };
 
+/* ---- buses (rump_bus.h) ---- */
+
+struct rumpuser_bus {
+	/* the file, mapped: it may end at any time, then accesses raise SIGBUS */
+	void *base;
+	int file;			/* handle */
+	unsigned int slot;		/* ours, while the handle is open */
+	char why[160];			/* after an error: what is wrong, and the remedy */
+};
+
+struct rumpuser_wait {
+	unsigned int *word;
+	unsigned int value;
+	unsigned int is_shared;		/* with other processes */
+};
+
+#define RUMPUSER_WAITS_MAX 32
+
 struct rumpuser_ops {
 	int version;
 
@@ -360,6 +384,21 @@ struct rumpuser_ops {
 	void (*event_raise)(void *event);
 	/* The last use of it; likewise. */
 	void (*event_close)(void *event);
+
+	/* ---- buses ---- */
+	/*
+	 * Makes the file if there is none, takes a slot and begins at a position that no reader
+	 * knows yet. [blocks]
+	 */
+	int (*bus_open)(const char *path, struct rumpuser_bus *ret_bus);
+	void (*bus_close)(struct rumpuser_bus *bus); /* [blocks] */
+	/* clears the bell of a member and wakes who sleeps on it; from kernel stacks */
+	void (*bus_ring)(unsigned int *bell);
+	/*
+	 * wait() for any of up to RUMPUSER_WAITS_MAX words: 0, -EAGAIN, -EINTR; -EFAULT: one is
+	 * not there; -ENOSYS: the host cannot. [blocks]
+	 */
+	int (*wait_any)(const struct rumpuser_wait *waits, unsigned int count);
 
 	/* ---- modules and boot configuration ---- */
 	/* the folder of modules, from RUMP_MODULES or beside the library */

@@ -14,7 +14,7 @@ import shutil
 X86_UAPI = ("bitsperlong.h", "byteorder.h", "mman.h", "msgbuf.h", "posix_types_64.h", "sembuf.h",
             "shmbuf.h", "stat.h", "statfs.h", "swab.h")
 # What kernel code may know of the project outside the overlay.
-PUBLIC = ("rump.h", "rump_calls.h", "rumpuser.h")
+PUBLIC = ("rump.h", "rump_bus.h", "rump_calls.h", "rumpuser.h")
 
 
 def overlay_files(overlay):

@@ -49,6 +49,7 @@
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 #include "notify.h"
+#include "watch.h"
 
 struct rump_vcpu rump_vcpus[NR_CPUS] = {
 	[0] = { .p = { .self = &rump_vcpus[0].p, .current_task = &init_task } },
@@ -266,6 +267,12 @@ void rump_raise(unsigned int cpu, unsigned long irqs, const struct rumpuser_ops 
 	vcpu_give(v, thread, user);
 }
 
+void rump_run_pending(struct rump_vcpu *v, struct rump_thread *thread)
+{
+	if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
+		vcpu_run(v, thread);
+}
+
 static void push_entry(struct rump_vcpu *v, struct rump_thread *thread)
 {
 	struct rump_thread *first;
@@ -298,8 +305,7 @@ static void run_io(struct rump_thread *thread, struct rump_io *io)
 	thread->runs_io = true;
 	thread->user->io_run(&io->host);	/* its done() sets RUMP_IRQ_IO */
 	thread->runs_io = false;
-	if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
-		vcpu_run(v, thread);
+	rump_run_pending(v, thread);
 }
 
 /* Carries out host I/O that the thread's own call has asked for. */
@@ -329,23 +335,28 @@ static __always_inline bool has_own_io(const struct rump_thread *thread)
 /* Waits for the call to be done; runs vCPUs that it is given meanwhile. */
 static noinline void thread_wait(struct rump_thread *thread)
 {
+	struct rump_vcpu *rung;
 	int err;
 
 	for (;;) {
 		if (has_own_io(thread) && run_own_io(thread))
 			continue;
 		err = 0;
+		rung = NULL;
 		thread->futex = 0;
 		__atomic_store_n(&thread->waiting, 1, __ATOMIC_SEQ_CST);
 		/* a transfer that was asked for just before has set futex too early */
 		if (!READ_ONCE(thread->done) && !READ_ONCE(thread->remote_io))
-			err = thread->user->wait(&thread->futex, 0, 0);
+			err = rump_watch_wait(thread, &rung);
 		if (!__atomic_exchange_n(&thread->waiting, 0, __ATOMIC_SEQ_CST)) {
 			while (!READ_ONCE(thread->given))
 				cpu_pause();		/* claimed: a vCPU is on its way */
+			if (rung && rung->p.cpu != thread->given - 1)
+				rump_raise(rung->p.cpu, RUMP_IRQ_IO, thread->user);
 			take_given(thread);
-			continue;
 		}
+		if (rung)
+			rump_run_pending(rung, thread);
 		if (READ_ONCE(thread->done))
 			return;
 		if (err == -EINTR)	/* a handler without SA_RESTART ran */
@@ -647,6 +658,16 @@ static void service_loop(void *arg)
 		__atomic_store_n(&v->service_until, 0, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&self->futex, 0, __ATOMIC_SEQ_CST);
 	}
+}
+
+struct rump_thread *rump_thread_own(const struct rumpuser_ops *user)
+{
+	struct rump_thread *thread = thread_new(user);
+
+	/* it runs a vCPU as one that is on its way out: others' lwps are not its own */
+	if (thread)
+		thread->done = 1;
+	return thread;
 }
 
 void rump_service_start(unsigned int cpu, const struct rumpuser_ops *user)

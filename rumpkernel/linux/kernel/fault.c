@@ -98,6 +98,14 @@ unsigned long rump_fault(struct rump_thread *thread, unsigned long pc, unsigned 
 		v->fault_is_write = is_write;
 		return (unsigned long)rump_fault_trampoline;
 	}
+	/* shared memory of a host file that became shorter (watch.c); modules do not run there */
+	if (!on_kernel_stack && is_within(pc, (unsigned long)_stext, _end - _stext)) {
+		const struct exception_table_entry *entry =
+			search_kernel_exception_table(pc);
+
+		if (entry)
+			return ex_fixup_addr(entry);
+	}
 	if (on_kernel_stack && !pc)	/* a call through a null pointer */
 		die(pc, address, is_write, regs);
 	if (!rump_is_up || rump_is_forked || !rump_has_mappings)

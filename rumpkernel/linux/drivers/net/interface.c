@@ -16,6 +16,7 @@
 #include "interface.h"
 
 static const struct rump_interface_type *const types[] = {
+	&rump_shmif,
 };
 
 /* virt0, but not virt, virt0.5 or virtual0. */
