@@ -360,6 +360,16 @@ static int set_sysctl(struct parser *parser, struct piece value)
 	return choose_yes_no(parser, value, &parser->config->has_sysctl);
 }
 
+static int set_net(struct parser *parser, struct piece value)
+{
+	return choose_yes_no(parser, value, &parser->config->has_net);
+}
+
+static int set_resolver(struct parser *parser, struct piece value)
+{
+	return choose_yes_no(parser, value, &parser->config->has_resolver);
+}
+
 static int set_strict(struct parser *parser, struct piece value)
 {
 	return choose_yes_no(parser, value, &parser->config->is_strict);
@@ -510,6 +520,8 @@ static const struct word words[] = {
 	{"socket", "socket=all:nolocal", set_sockets, true, false},
 	{"vfs", "vfs=fhcalls, vfs=all or vfs=none", set_vfs, true, false},
 	{"sysctl", "sysctl=yes or sysctl=no", set_sysctl, true, false},
+	{"net", "net=yes or net=no", set_net, true, false},
+	{"resolver", "resolver=yes or resolver=no", set_resolver, true, false},
 	{"fdoff", "fdoff=128", set_fdoff, false, false},
 	{"kernel", "kernel=local, spawn, server or family", set_kernel, false, false},
 	{"trap", "trap=on, off, lazy or eager", set_trap, false, false},
@@ -530,6 +542,14 @@ static int unknown_word(struct parser *parser, struct piece name)
 	for (size_t i = 0; i < WORD_COUNT; i++)
 		names[i] = words[i].name;
 	return config_error_unknown(parser->error, "word", name.start, name.length, names);
+}
+
+static bool is_given(const struct parser *parser, const char *name)
+{
+	for (size_t i = 0; i < WORD_COUNT; i++)
+		if (!strcmp(words[i].name, name))
+			return parser->given >> i & 1;
+	return false;
 }
 
 /* Takes one word. */
@@ -614,6 +634,19 @@ static int check_kernel(struct parser *parser)
 				NULL);
 }
 
+/* Who uses the rump kernel's network means it by its files and names, too. */
+static void set_network(struct parser *parser)
+{
+	struct hijack_config *config = parser->config;
+	bool is_network = hijack_config_has_family(config, AF_INET) ||
+			  hijack_config_has_family(config, AF_INET6);
+
+	if (!is_given(parser, "net"))
+		config->has_net = is_network;
+	if (!is_given(parser, "resolver"))
+		config->has_resolver = is_network;
+}
+
 static int parse(struct parser *parser)
 {
 	bool is_routed = false;
@@ -637,6 +670,7 @@ static int parse(struct parser *parser)
 		parser->text = HIJACK_CONFIG_DEFAULT;
 		result = take_words(parser);
 	}
+	set_network(parser);
 	return result;
 }
 

@@ -68,6 +68,9 @@ struct hijack_config {
 	uint64_t sockets; /* bit n: sockets of family AF n go to the rump kernel */
 	unsigned int vfs; /* HIJACK_VFS_* */
 	bool has_sysctl;  /* sysctl=yes */
+	/* of these two the default is yes where sockets of inet or inet6 are routed */
+	bool has_net;	   /* net=: /proc/net, /sys/class/net are the rump kernel's */
+	bool has_resolver; /* resolver=: so are the files that names are looked up by */
 	int fdoff;	  /* fdoff=; -1: not given */
 
 	enum hijack_kernel kernel;
@@ -91,8 +94,8 @@ struct hijack_config {
 
 /*
  * text: the value of RUMPHIJACK; NULL (not set) means HIJACK_CONFIG_DEFAULT, ""
- * hijacks nothing.  A text with none of path= blanket= socket= vfs= sysctl= says
- * how, but not what: it gets path= and socket= of the default.
+ * hijacks nothing.  A text with none of path= blanket= socket= vfs= sysctl= net=
+ * resolver= says how, but not what: it gets path= and socket= of the default.
  * Returns 0 or -EINVAL; then error->text is one line such as
  *	at 7: unknown word 'pth': did you mean 'path'? known: path blanket ...
  * (without "RUMPHIJACK: " in front; positions count bytes from 1) and config
@@ -111,7 +114,7 @@ static inline bool hijack_config_has_family(const struct hijack_config *config, 
 static inline bool hijack_config_is_active(const struct hijack_config *config)
 {
 	return config->path_count || config->blanket_count || config->sockets || config->vfs ||
-	       config->has_sysctl;
+	       config->has_sysctl || config->has_net || config->has_resolver;
 }
 
 /*

@@ -7,13 +7,18 @@
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "dispatch.h"
 #include "fdtable.h"
 #include "watch.h"
 
 #define EXT4_IOC_MOVE_EXT 0xc028660f
+/* linux/wireless.h: it and net/if.h do not go together */
+#define SIOCIWFIRST 0x8B00
+#define SIOCIWLAST 0x8BFF
 
 /* ---- a second descriptor ---- */
 
@@ -124,6 +129,40 @@ static long deduplicate(struct call *call, int rump_fd, struct file_dedupe_range
 	return result;
 }
 
+/* ---- of interfaces ---- */
+
+/*
+ * Those that any socket takes: routes, interfaces and their addresses, bridges, bonds, the
+ * drivers' and wireless ones.
+ */
+static bool is_of_interfaces(unsigned int request)
+{
+	return (request >= SIOCADDRT && request < SIOCPROTOPRIVATE) ||
+	       (request >= SIOCDEVPRIVATE && request < SIOCDEVPRIVATE + 16) ||
+	       (request >= SIOCIWFIRST && request <= SIOCIWLAST);
+}
+
+/*
+ * if_nametoindex() asks with an AF_UNIX socket, which is the host's and knows the host's
+ * interfaces.  So for these requests a socket of the rump kernel takes its place.
+ */
+static long on_interfaces(struct call *call)
+{
+	unsigned int size = sizeof(int);
+	int family, fd;
+	long result;
+
+	if (host(SYS_getsockopt, call->args[0], SOL_SOCKET, SO_DOMAIN, &family, &size) ||
+	    family != AF_UNIX)
+		return host_call(call);
+	fd = rump(call, SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	result = rump(call, SYS_ioctl, fd, call->args[1], call->args[2]);
+	rump(call, SYS_close, fd);
+	return result;
+}
+
 /* ---- all of them ---- */
 
 static long with_range(struct call *call, int rump_fd)
@@ -181,6 +220,8 @@ long handle_ioctl(struct call *call)
 			result = user_copy((void *)call->args[2], &there, sizeof(there));
 		return result;
 	}
+	if (rump_fd < 0 && config.has_net && is_of_interfaces(request))
+		return on_interfaces(call);
 	second = second_of(request);
 	if (second)
 		return with_second(call, second, rump_fd);

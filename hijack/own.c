@@ -16,19 +16,19 @@
 /* ---- the kernel's /proc ---- */
 
 /*
- * An image that is mounted on the root need not have a /proc: a procfs that is mounted
+ * An image that is mounted on the root need not have a /proc or /sys: one that is mounted
  * nowhere tells the same.
  */
-static int proc = -1;
+static int proc = -1, sysfs = -1;
 
-int rump_proc(struct call *call)
+static int tree_of(struct call *call, const char *type, int *tree)
 {
-	int fd = __atomic_load_n(&proc, __ATOMIC_ACQUIRE), none = -1, context;
+	int fd = __atomic_load_n(tree, __ATOMIC_ACQUIRE), none = -1, context;
 
 	if (fd != -1)
 		return fd;
 	fd = AT_FDCWD;
-	context = rump(call, SYS_fsopen, "proc", FSOPEN_CLOEXEC);
+	context = rump(call, SYS_fsopen, type, FSOPEN_CLOEXEC);
 	if (context >= 0) {
 		if (!rump(call, SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)) {
 			fd = rump(call, SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
@@ -40,16 +40,27 @@ int rump_proc(struct call *call)
 	/* it ends with such a child, whose parent goes on with our variables */
 	if (self.spawned)
 		return fd;
-	if (__atomic_compare_exchange_n(&proc, &none, fd, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+	if (__atomic_compare_exchange_n(tree, &none, fd, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		return fd;
 	if (fd != AT_FDCWD)
 		rump(call, SYS_close, fd);
 	return none;
 }
 
+int rump_proc(struct call *call)
+{
+	return tree_of(call, "proc", &proc);
+}
+
+int rump_sys(struct call *call)
+{
+	return tree_of(call, "sysfs", &sysfs);
+}
+
 void rump_proc_forget(void)
 {
 	__atomic_store_n(&proc, -1, __ATOMIC_RELEASE);
+	__atomic_store_n(&sysfs, -1, __ATOMIC_RELEASE);
 }
 
 char *rump_proc_path(char *to, int proc, const char *rest)
@@ -398,6 +409,9 @@ int own_as_text(struct call *call, struct scratch *scratch, int n, struct place 
 	/* a pipe, or a directory that lies nowhere */
 	if (*to != '/')
 		return -ENOENT;
+	/* of a tree that is mounted nowhere: "/" and nothing says what it is the root of */
+	if (!place->is_link && place->dirfd >= 0 && (place->dirfd == proc || place->dirfd == sysfs))
+		length = put_text(to, place->dirfd == proc ? "/proc" : "/sys") - to;
 	if (!place->is_link) {
 		more = strlen(place->path);
 		if (length + 1 + more >= ROUTE_PATH_MAX)

@@ -39,7 +39,10 @@ int own_as_text(struct call *call, struct scratch *scratch, int n, struct place 
 int rump_proc(struct call *call);
 char *rump_proc_path(char *to, int proc, const char *rest);
 
-/* The one that was kept belongs to a rump process that has gone. */
+/* Likewise of the kernel's /sys. */
+int rump_sys(struct call *call);
+
+/* Those that were kept belong to a rump process that has gone. */
 void rump_proc_forget(void);
 
 #endif

@@ -12,7 +12,14 @@
 
 #include "dispatch.h"
 #include "fdtable.h"
+#include "net_files.h"
 #include "own.h"
+
+/* Paths that are not judged by prefixes alone: /dev/fd, /proc/self, the network's files. */
+static bool own_may_have(const char *path)
+{
+	return path[1] == 'd' || path[1] == 'p' || net_files_may_have(path);
+}
 
 const char *outside_of(const char *directory)
 {
@@ -120,7 +127,7 @@ bool place_is_hosts(const char *path)
 	if (*path != '/')
 		return !cwd_outside() && !(*path >= '0' && *path <= '9') &&
 		       !route_may_enter(&config, path);
-	if (path[1] == 'd' || path[1] == 'p')
+	if (own_may_have(path))
 		return false;
 	return !route_absolute(&config, path, NULL, &route) && route.side == ROUTE_HOST &&
 	       route.path == path;
@@ -143,8 +150,10 @@ int place_find(struct call *call, int dirfd, const char *path, struct scratch *s
 	if (__builtin_expect(call->nr == SYS_openat2, 0) && is_confined(call))
 		return find_below(dirfd, path, ret);
 	if (length && *path == '/') {
-		if (path[1] == 'd' || path[1] == 'p') {
-			error = own_find(call, path, scratch, n, ret);
+		if (own_may_have(path)) {
+			error = net_files_find(call, path, scratch, n, ret);
+			if (!error)
+				error = own_find(call, path, scratch, n, ret);
 			if (error)
 				return error > 0 ? 0 : error;
 		}

@@ -7,6 +7,7 @@
  * a socket of the host they travel as rights.c says.
  */
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -19,12 +20,31 @@
 
 #define CONTROL_MAX 4096 /* of one message; the kernel's limit is SCM_MAX_FD = 253 */
 
+/*
+ * What belongs to the machine and not to a network, whatever family it has: devices come and
+ * go for udev, PAM writes to the host's audit log.
+ */
+static bool is_hosts_netlink(int protocol)
+{
+	switch (protocol) {
+	case NETLINK_AUDIT:
+	case NETLINK_CONNECTOR:
+	case NETLINK_ECRYPTFS:
+	case NETLINK_KOBJECT_UEVENT:
+	case NETLINK_SCSITRANSPORT:
+	case NETLINK_SELINUX:
+		return true;
+	}
+	return false;
+}
+
 long handle_socket(struct call *call)
 {
 	long result;
 	int pair[2];
 
-	if (!hijack_config_has_family(&config, (int)call->args[0]))
+	if (!hijack_config_has_family(&config, (int)call->args[0]) ||
+	    ((int)call->args[0] == AF_NETLINK && is_hosts_netlink(call->args[2])))
 		return host_call(call);
 	if (call->nr == SYS_socket) {
 		result = rump_call(call, call->args);

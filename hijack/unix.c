@@ -17,6 +17,7 @@
 #include <fcntl.h>
 
 #include "fdtable.h"
+#include "net_files.h"
 #include "placeholder.h"
 #include "unix.h"
 
@@ -169,11 +170,15 @@ int unix_use(struct call *call, int fd, const void *address, unsigned long lengt
 	int rump_fd, result;
 
 	if (length <= PATH_AT || length > sizeof(ret->un) ||
-	    (!config.path_count && !config.blanket_count) ||
+	    (!config.path_count && !config.blanket_count && !config.has_resolver) ||
 	    user_copy(&family, address, sizeof(family)) || family != AF_UNIX ||
 	    user_copy(path, (const char *)address + PATH_AT, length - PATH_AT) || !*path)
 		return 0;
 	path[length - PATH_AT] = '\0';
+	if (net_files_is_name_service(path))
+		return -ECONNREFUSED;
+	if (!config.path_count && !config.blanket_count)
+		return 0;
 	rump_fd = fdtable_get(fd);
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;

@@ -61,6 +61,7 @@ static void defaults(void)
 	is_str(config.log, NULL, "default: no log=");
 	ok(!config.log_unrouted && !config.is_strict && !config.has_sysctl && !config.vfs,
 	   "default: nothing else");
+	ok(config.has_net && config.has_resolver, "default: the network's files and names");
 	is_int(config.boot_count, 0, "default: nothing to start with");
 	ok(hijack_config_is_active(&config), "default: active");
 
@@ -91,6 +92,40 @@ static void defaults(void)
 	is_int(config.vfs, HIJACK_VFS_ALL, "vfs=all");
 	parses("vfs=all:none");
 	is_int(config.vfs, 0, "vfs=all:none");
+}
+
+static void network(void)
+{
+	static const struct {
+		const char *text;
+		bool has_net, has_resolver;
+	} cases[] = {
+		{"image=disk.img", true, true},
+		{"path=/r", false, false},
+		{"socket=all:nolocal", true, true},
+		{"socket=inet", true, true},
+		{"socket=inet6", true, true},
+		{"socket=local:netlink:packet", false, false},
+		{"socket=none", false, false},
+		{"socket=inet,net=no", false, true},
+		{"resolver=no,socket=inet", true, false},
+		{"resolver=no,net=no,socket=inet", false, false},
+		{"path=/r,net=yes", true, false},
+		{"resolver=yes", false, true},
+		{"", false, false},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		parses(cases[i].text);
+		ok(config.has_net == cases[i].has_net, "... its net=");
+		ok(config.has_resolver == cases[i].has_resolver, "... its resolver=");
+	}
+	parses("net=yes");
+	ok(hijack_config_is_active(&config) && !config.sockets, "net=yes is something");
+	parses("resolver=yes");
+	ok(hijack_config_is_active(&config) && !config.path_count, "resolver=yes is something");
+	parses("net=no");
+	ok(!hijack_config_is_active(&config), "net=no alone hijacks nothing");
 }
 
 static void paths(void)
@@ -210,8 +245,9 @@ static void choices(void)
 static const struct {
 	const char *text, *error;
 } bad[] = {
-	{"pth=/rump", "at 1: unknown word 'pth': did you mean 'path'? known: path blanket socket "
-		      "vfs sysctl fdoff kernel trap log strict conf image drive mount component"},
+	{"pth=/rump",
+	 "at 1: unknown word 'pth': did you mean 'path'? known: path blanket socket "
+	 "vfs sysctl net resolver fdoff kernel trap log strict conf image drive mount component"},
 	{"trap=off,pth=/rump", "at 10: unknown word 'pth': did you mean 'path'?*"},
 	{"path=/rump, socket=all", "at 12: unknown word ' socket': did you mean 'socket'?*"},
 	{"zzzzzzzz=1", "at 1: unknown word 'zzzzzzzz': known: path *"},
@@ -259,6 +295,10 @@ static const struct {
 	{"vfs=getvfsstat", "at 5: vfs=: 'getvfsstat' is a call of NetBSD*"},
 	{"sysctl=1", "at 8: sysctl=: unknown value '1': known: no yes"},
 	{"sysctl=Yes", "at 8: sysctl=: unknown value 'Yes': did you mean 'yes'? known: no yes"},
+	{"net=1", "at 5: net=: unknown value '1': known: no yes"},
+	{"net=yes,net=no", "at 9: 'net' is given twice"},
+	{"resolver", "at 1: 'resolver' has no value: want resolver=yes or resolver=no"},
+	{"resolver=on", "at 10: resolver=: unknown value 'on': did you mean 'no'? known: no yes"},
 	{"fdoff=-1", "at 7: fdoff=: '-1': want a file descriptor's number such as 128"},
 	{"fdoff=2147483648", "at 7: fdoff=: '2147483648': want a file descriptor's number*"},
 	{"fdoff=18446744073709551617", "at 7: fdoff=: '18446744073709551617': want*"},
@@ -463,6 +503,7 @@ int main(void)
 	void *volatile probe;
 
 	defaults();
+	network();
 	paths();
 	sockets();
 	choices();
