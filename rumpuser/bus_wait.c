@@ -15,6 +15,8 @@
 #endif
 #define WAITER_U32 2U
 #define WAITER_PRIVATE 128U
+#define FUTEX_WAIT 0
+#define STEP_NSEC 10000000 /* of a wait that cannot be ended by a second word */
 
 /* struct futex_waitv of linux/futex.h */
 struct waiter {
@@ -73,12 +75,17 @@ static bool may_wait_any(void)
 int wait_any(const struct rumpuser_wait *waits, unsigned int count)
 {
 	struct waiter waiters[RUMPUSER_WAITS_MAX];
+	const struct timespec step = {.tv_nsec = STEP_NSEC};
 	long result;
 
-	if (!may_wait_any())
-		return -ENOSYS;
 	if (!count || count > RUMPUSER_WAITS_MAX)
 		return -EINVAL;
+	if (!may_wait_any()) {
+		if (count > 1 || !waits->is_shared)
+			return -ENOSYS;
+		result = host_call(SYS_futex, waits->word, FUTEX_WAIT, waits->value, &step);
+		return result == -ETIMEDOUT ? 0 : (int)result;
+	}
 	if (wait_is_interrupted())
 		return -EINTR;
 	for (unsigned int i = 0; i < count; i++)

@@ -57,7 +57,7 @@ none_foreign() {
 }
 @test "hijack and tools use config, include and libc" {
 	none_foreign hijack config include libc
-	none_foreign tools config include libc
+	none_foreign tools config include rumpuser/bus_file.h libc
 }
 @test "rumpuser and rumpclient use config, include, sp, the interface of tcp and libc" {
 	none_foreign rumpuser config include sp tcp/rumpsp_tcp.h libc

@@ -396,7 +396,8 @@ struct rumpuser_ops {
 	void (*bus_ring)(unsigned int *bell);
 	/*
 	 * wait() for any of up to RUMPUSER_WAITS_MAX words: 0, -EAGAIN, -EINTR; -EFAULT: one is
-	 * not there; -ENOSYS: the host cannot. [blocks]
+	 * not there; -ENOSYS: the host cannot, but for one shared word, and then for 10 ms at
+	 * most. [blocks]
 	 */
 	int (*wait_any)(const struct rumpuser_wait *waits, unsigned int count);
 

@@ -15,20 +15,19 @@
  * process that computes, or sleeps in a host call such as epoll_wait, is served by the last
  * resort, which takes the vCPU and hands it over as any thread whose own call is done.
  *
- * A host without futex_waitv has no watcher, and the last resort sleeps in steps of a tick.
+ * A host without futex_waitv has no watcher, and the last resort sleeps on the first bell
+ * alone, in steps in which it looks at the others.
  */
 #include <linux/delay.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/mutex.h>
-#include <linux/time64.h>
 #include <linux/uaccess.h>
 #include <rump/rump_bus.h>
 
 #include "watch.h"
 
 #define BELLS_MAX	(RUMPUSER_WAITS_MAX - 1)
-#define STEP		(NSEC_PER_SEC / HZ)
 
 static struct rump_bell *bells[BELLS_MAX];
 static u32 bell_count;			/* one more than the highest in use */
@@ -188,11 +187,12 @@ static void rest(struct rump_thread *self, struct watch *watch, bool is_late)
 {
 	if (is_late)
 		return;
-	if (READ_ONCE(cannot_wait_any))
-		self->user->wait(&self->futex, 0, watch->count ?
-				 self->user->clock_mono() + STEP : 0);
-	else
+	if (!READ_ONCE(cannot_wait_any))
 		watch_sleep(self, watch);
+	else if (watch->count)
+		self->user->wait_any(&watch->waits[1], 1);
+	else
+		self->user->wait(&self->futex, 0, 0);
 }
 
 static void last_resort_loop(void *arg)
