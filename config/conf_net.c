@@ -3,11 +3,17 @@
  * The network lines of rump.conf: checked as far as that goes without a network.
  *
  *	interface virtN BACKEND [OPTION...]	(net_backend.h)
- *	interface shmifN BUSFILE
+ *	interface shmifN BUSFILE [OPTION...]
+ *	interface dummyN|brN|bridgeN
+ *	interface vethN PEER
  *	address INTERFACE ADDRESS/LENGTH
  *	route default|DESTINATION/LENGTH GATEWAY [INTERFACE]
- *	dhcp INTERFACE
- *	up INTERFACE
+ *	dhcp INTERFACE [timeout=SECONDS]
+ *	up INTERFACE [mtu=BYTES]
+ *	autoconf6 INTERFACE
+ *	bridge BRIDGE INTERFACE...
+ *	nameserver ADDRESS...
+ *	host ADDRESS NAME...
  */
 #include "conf_words.h"
 #include "net_backend.h"
@@ -130,35 +136,53 @@ static int check_virt(char **words, struct config_error *error)
 	return config_net_backend_parse(joined, &backend, error);
 }
 
+static int check_veth(char **words, struct config_error *error)
+{
+	if (!words[1])
+		return conf_want(NULL, "the name of the other end, such as veth1", error);
+	if (!strcmp(words[0], words[1]))
+		return conf_want(words[1], "another name for the other end", error);
+	return check_interface(words[1], error)
+		       ?: conf_no_more(words + 2, "the name of the other end only", error);
+}
+
+/* Whether name is the prefix and a number. */
+static bool is_numbered(const char *name, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return !strncmp(name, prefix, length) && name[length] &&
+	       !name[length + strspn(name + length, "0123456789")];
+}
+
 static int check_backend(char **words, char ***ret_host_path, struct config_error *error)
 {
 	const char *name = words[0], *backend = words[1];
-	size_t digits;
-	bool is_shmif = false;
+	bool is_shmif;
 	int result = check_interface(name, error);
 
 	if (result)
 		return result;
-	digits = strcspn(name, "0123456789");
-	if (config_equal(name, digits, "shmif"))
-		is_shmif = true;
-	else if (!config_equal(name, digits, "virt"))
-		digits = strlen(name);
-	if (!name[digits] || name[digits + strspn(name + digits, "0123456789")])
+	if (is_numbered(name, "dummy") || is_numbered(name, "br") || is_numbered(name, "bridge"))
+		return conf_no_more(words + 1, "its name only", error);
+	if (is_numbered(name, "veth"))
+		return check_veth(words, error);
+	is_shmif = is_numbered(name, "shmif");
+	if (!is_shmif && !is_numbered(name, "virt"))
 		return conf_want(name,
-				 "virt0, virt1 ... on an interface of the host, or shmif0 ... on a "
-				 "bus file",
+				 "virt0, virt1 ... on an interface of the host, shmif0 ... on a "
+				 "bus file, dummy0, br0 or veth0",
 				 error);
 	if (!backend || !*backend)
 		return config_error_set(error, "no backend for ", name, ": want ",
 					is_shmif ? "a bus file such as /tmp/bus"
 						 : "an interface of the host such as tap0",
 					NULL);
-	if (is_shmif)
-		*ret_host_path = &words[1];
-	else
+	if (!is_shmif)
 		return check_virt(words + 1, error);
-	return conf_no_more(words + 2, "INTERFACE BACKEND", error);
+	/* the kernel knows the words behind it */
+	*ret_host_path = &words[1];
+	return 0;
 }
 
 static int check_address(char **words, struct config_error *error)
@@ -213,21 +237,110 @@ static int check_route(char **words, struct config_error *error)
 	return result;
 }
 
+/* An interface and at most one word behind it: NAME= and a number. */
+static int check_option(char **words, const char *name, uint64_t least, uint64_t most,
+			const char *want, struct config_error *error)
+{
+	size_t length = strlen(name);
+	uint64_t value;
+	int result = check_interface(words[0], error);
+
+	if (result || !words[1])
+		return result;
+	if (strncmp(words[1], name, length) ||
+	    config_parse_number(words[1] + length, most, &value) || value < least)
+		return conf_want(words[1], want, error);
+	return conf_no_more(words + 2, want, error);
+}
+
+static int check_up(char **words, struct config_error *error)
+{
+	return check_option(words, "mtu=", 68, 65535, "mtu=BYTES from 68 to 65535", error);
+}
+
+static int check_dhcp(char **words, struct config_error *error)
+{
+	return check_option(words, "timeout=", 0, 3600,
+			    "timeout=SECONDS from 0 to 3600; 0 does not wait for a lease", error);
+}
+
+static int check_autoconf6(char **words, struct config_error *error)
+{
+	return check_interface(words[0], error)
+		       ?: conf_no_more(words + 1, "one interface a line", error);
+}
+
+static int check_bridge(char **words, struct config_error *error)
+{
+	int result = check_interface(words[0], error);
+
+	if (!result && !words[1])
+		return conf_want(NULL, "BRIDGE INTERFACE..., such as br0 virt0 shmif0", error);
+	for (char **word = words + 1; !result && *word; word++) {
+		result = check_interface(*word, error);
+		if (!result && !strcmp(*word, words[0]))
+			return conf_want(*word, "interfaces other than the bridge itself", error);
+	}
+	return result;
+}
+
+#define NAMESERVERS_MAX 3 /* MAXNS of <resolv.h>: programs ask no more */
+
+static int check_nameserver(char **words, struct config_error *error)
+{
+	struct address address;
+
+	if (!words[0])
+		return conf_want(NULL, "an ADDRESS such as 10.0.0.53", error);
+	for (unsigned int i = 0; words[i]; i++) {
+		if (!parse_address(words[i], &address))
+			return conf_want(words[i], "an address such as 10.0.0.53 or fd00::53",
+					 error);
+		if (i == NAMESERVERS_MAX)
+			return conf_want(words[i], "three nameservers at most", error);
+	}
+	return 0;
+}
+
+static int check_host(char **words, struct config_error *error)
+{
+	struct address address;
+
+	if (!words[0] || !words[1])
+		return conf_want(NULL, "ADDRESS NAME..., such as 10.0.0.1 server", error);
+	if (!parse_address(words[0], &address))
+		return conf_want(words[0], "an address such as 10.0.0.1 or fd00::1", error);
+	for (char **word = words + 1; *word; word++) {
+		if (!config_is_name(*word, 253, "_-."))
+			return conf_want(*word, "a host's name such as server.example.org", error);
+	}
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*check)(char **words, struct config_error *error);
+} lines[] = {
+	{"address", check_address},
+	{"route", check_route},
+	{"dhcp", check_dhcp},
+	{"up", check_up},
+	{"autoconf6", check_autoconf6},
+	{"bridge", check_bridge},
+	{"nameserver", check_nameserver},
+	{"host", check_host},
+};
+
 int conf_net(char **words, char ***ret_host_path, struct config_error *error)
 {
 	const char *name = *words++;
-	int result;
 
 	*ret_host_path = NULL;
 	if (!strcmp(name, "interface"))
 		return check_backend(words, ret_host_path, error);
-	if (!strcmp(name, "address"))
-		return check_address(words, error);
-	if (!strcmp(name, "route"))
-		return check_route(words, error);
-	/* dhcp and up */
-	result = check_interface(words[0], error);
-	if (!result)
-		result = conf_no_more(words + 1, "one interface a line", error);
-	return result;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (!strcmp(name, lines[i].name))
+			return lines[i].check(words, error);
+	}
+	return -EINVAL;
 }

@@ -6,7 +6,7 @@
 
 #include <rump/rump.h>
 
-#include "conf_lex.h"
+#include "conf_words.h"
 #include "config_text.h"
 #include "drive.h"
 #include "hijack_config.h"
@@ -76,22 +76,42 @@ static void write_drive(struct config_text *text, const char *base_dir, const ch
 	config_text_add(text, "\n");
 }
 
-static void write_mount(struct config_text *text, const char *mount)
+/* The words of a value, which hijack_config_parse() has read before; false: it is empty. */
+static bool lex_value(const char *value, char *buffer, size_t size, struct conf_line *ret_line)
 {
-	char buffer[HIJACK_CONFIG_TEXT_MAX + 1];
 	struct conf_lexer lexer = {
-		.at = mount,
-		.end = mount + strlen(mount),
+		.at = value,
+		.end = value + strlen(value),
 		.line = 1,
 		.buffer = buffer,
-		.size = sizeof(buffer),
+		.size = size,
 	};
+
+	return conf_lexer_next(&lexer, ret_line, NULL) > 0;
+}
+
+static void write_line(struct config_text *text, const char *base_dir, const char *name,
+		       const char *value)
+{
+	char buffer[HIJACK_CONFIG_TEXT_MAX + 1];
+	char *words[RUMP_CONF_WORDS_MAX + 2], **host_path = NULL, first[16];
 	struct conf_line line;
 
-	if (conf_lexer_next(&lexer, &line, NULL) <= 0)
+	if (!lex_value(value, buffer, sizeof(buffer), &line))
 		return;
-	config_text_add(text, "mount");
+	config_text_add(text, name);
+	if (strcmp(name, "mount")) {
+		strcpy(first, name);
+		words[0] = first;
+		memcpy(words + 1, line.words, (line.count + 1) * sizeof(*words));
+		if (conf_net(words, &host_path, NULL))
+			host_path = NULL;
+	}
 	for (unsigned int i = 0; i < line.count; i++) {
+		if (host_path == &words[i + 1]) {
+			write_host_path(text, base_dir, line.words[i]);
+			continue;
+		}
 		config_text_add(text, " ");
 		conf_write_word(text, line.words[i]);
 	}
@@ -136,7 +156,8 @@ size_t hijack_config_boot_text(const struct hijack_config *config, const char *b
 				write_drive(&text, base_dir, word);
 				break;
 			case HIJACK_BOOT_MOUNT:
-				write_mount(&text, word);
+			case HIJACK_BOOT_NET:
+				write_line(&text, base_dir, config->boot[i].name, word);
 				break;
 			}
 		}

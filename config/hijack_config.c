@@ -25,6 +25,7 @@ struct parser {
 	struct hijack_config *config;
 	struct config_error *error;
 	unsigned int given; /* bit n: words[n] was there */
+	const char *name;   /* of the word that is being taken */
 };
 
 /* A piece of the text, escapes and all. */
@@ -449,12 +450,12 @@ static char *add_boot(struct parser *parser, enum hijack_boot_kind kind, struct 
 	if (config->boot_count == HIJACK_CONFIG_BOOT_MAX) {
 		config_error_set(
 			parser->error, "more than ", config_number(HIJACK_CONFIG_BOOT_MAX).text,
-			" conf= image= drive= mount= component= words: write a rump.conf and "
-			"name it by conf=",
+			" words that a kernel starts with: write a rump.conf and name it by conf=",
 			NULL);
 		return NULL;
 	}
 	config->boot[config->boot_count].kind = kind;
+	config->boot[config->boot_count].name = parser->name;
 	config->boot[config->boot_count].text = text;
 	config->boot_count++;
 	return text;
@@ -488,28 +489,54 @@ static int add_drive(struct parser *parser, struct piece value)
 		    : -EINVAL;
 }
 
+/* The words of a value, which is written as a line of rump.conf. */
+static int lex_value(struct parser *parser, const char *text, char *buffer, size_t size,
+		     struct conf_line *ret_line)
+{
+	struct conf_lexer lexer = {
+		.at = text,
+		.end = text + strlen(text),
+		.line = 1,
+		.buffer = buffer,
+		.size = size,
+	};
+	int result = conf_lexer_next(&lexer, ret_line, parser->error);
+
+	return result < 0 ? result : 0;
+}
+
 static int add_mount(struct parser *parser, struct piece value)
 {
 	char *text = add_boot(parser, HIJACK_BOOT_MOUNT, value);
 	char buffer[HIJACK_CONFIG_TEXT_MAX + 1];
-	struct conf_lexer lexer = {
-		.at = text,
-		.line = 1,
-		.buffer = buffer,
-		.size = sizeof(buffer),
-	};
 	struct rumpuser_boot_item item;
 	struct conf_line line = {.count = 0};
 	int result;
 
 	if (!text)
 		return -EINVAL;
-	lexer.end = text + strlen(text);
-	result = conf_lexer_next(&lexer, &line, parser->error);
-	if (result < 0)
-		return result;
+	result = lex_value(parser, text, buffer, sizeof(buffer), &line);
 	/* without any word it is the first one that is missing */
-	return conf_mount(line.words, &item, parser->error);
+	return result ? result : conf_mount(line.words, &item, parser->error);
+}
+
+/* The network lines of rump.conf, by their names. */
+static int add_net(struct parser *parser, struct piece value)
+{
+	char *text = add_boot(parser, HIJACK_BOOT_NET, value);
+	char buffer[HIJACK_CONFIG_TEXT_MAX + 1], name[16], **host_path;
+	struct conf_line line = {.count = 0};
+	char *words[RUMP_CONF_WORDS_MAX + 2] = {name};
+	int result;
+
+	if (!text)
+		return -EINVAL;
+	result = lex_value(parser, text, buffer, sizeof(buffer), &line);
+	if (result)
+		return result;
+	strcpy(name, parser->name);
+	memcpy(words + 1, line.words, line.count * sizeof(*words));
+	return conf_net(words, &host_path, parser->error);
 }
 
 /* ---- the string ---- */
@@ -532,6 +559,15 @@ static const struct word words[] = {
 	{"drive", "drive=key=/dev/vda\\,hostpath=disk.img", add_drive, false, true},
 	{"mount", "mount=auto /dev/vda /mnt", add_mount, false, true},
 	{"component", "component=NAME", add_component, false, true},
+	{"interface", "interface=shmif0 /tmp/bus", add_net, false, true},
+	{"address", "address=shmif0 10.0.0.1/24", add_net, false, true},
+	{"route", "route=default 10.0.0.254", add_net, false, true},
+	{"dhcp", "dhcp=virt0", add_net, false, true},
+	{"up", "up=virt0", add_net, false, true},
+	{"autoconf6", "autoconf6=virt0", add_net, false, true},
+	{"bridge", "bridge=br0 virt0 shmif0", add_net, false, true},
+	{"nameserver", "nameserver=10.0.0.53", add_net, false, true},
+	{"host", "host=10.0.0.1 server", add_net, false, true},
 };
 #define WORD_COUNT (sizeof(words) / sizeof(words[0]))
 
@@ -577,6 +613,7 @@ static int take_word(struct parser *parser, struct piece word)
 			return config_error_set(parser->error, "'", words[i].name,
 						"' is given twice", NULL);
 		parser->given |= 1u << i;
+		parser->name = words[i].name;
 		parser->at = (size_t)(value.start - parser->text);
 		result = words[i].take(parser, value);
 		if (result)
@@ -628,10 +665,12 @@ static int check_kernel(struct parser *parser)
 	if (!config->boot_count || config->kernel != HIJACK_KERNEL_SERVER)
 		return 0;
 	parser->at = 0;
-	return config_error_set(parser->error,
-				"conf= image= drive= mount= component= are for a kernel that this "
-				"program starts, not for kernel=server: give them to rump_server",
-				NULL);
+	return config_error_set(
+		parser->error,
+		"conf= image= drive= mount= component= and the words of the network "
+		"are for a kernel that this program starts, not for kernel=server: "
+		"give them to rump_server",
+		NULL);
 }
 
 /* Who uses the rump kernel's network means it by its files and names, too. */

@@ -20,7 +20,7 @@
 #define HIJACK_CONFIG_TEXT_MAX 4095   /* bytes in a RUMPHIJACK string */
 #define HIJACK_CONFIG_PATHS_MAX 16    /* path= prefixes */
 #define HIJACK_CONFIG_BLANKETS_MAX 32 /* blanket= prefixes */
-#define HIJACK_CONFIG_BOOT_MAX 32     /* conf= image= drive= mount= component= words */
+#define HIJACK_CONFIG_BOOT_MAX 32     /* words that a kernel starts with */
 
 /* What stands for RUMPHIJACK when it is not set. */
 #define HIJACK_CONFIG_DEFAULT "path=/rump,socket=all:nolocal"
@@ -51,6 +51,7 @@ enum hijack_boot_kind {
 	HIJACK_BOOT_DRIVE,     /* text: drive spec, drive.h */
 	HIJACK_BOOT_MOUNT,     /* text: FSTYPE SOURCE TARGET [OPTIONS] as in rump.conf */
 	HIJACK_BOOT_COMPONENT, /* text: name */
+	HIJACK_BOOT_NET,       /* name: the line's; text: the words behind it as in rump.conf */
 };
 
 struct hijack_prefix {
@@ -84,6 +85,7 @@ struct hijack_config {
 	/* what the kernel starts with, in the order given */
 	struct {
 		enum hijack_boot_kind kind;
+		const char *name; /* the word's own */
 		const char *text;
 	} boot[HIJACK_CONFIG_BOOT_MAX];
 	unsigned int boot_count;
@@ -118,8 +120,8 @@ static inline bool hijack_config_is_active(const struct hijack_config *config)
 }
 
 /*
- * The lines of rump.conf(5) that the conf=, component=, image=, drive= and mount=
- * words stand for, for rump_boot_conf().  base_dir: absolute directory that
+ * The lines of rump.conf(5) that the conf=, component=, image=, drive=, mount= and
+ * network words stand for, for rump_boot_conf().  base_dir: absolute directory that
  * relative host paths mean (the working directory when the program started); NULL
  * leaves them relative.
  * Like snprintf: writes at most size bytes with a NUL at the end and returns the

@@ -364,6 +364,10 @@ static const struct statement statements[] = {
 	{"route", NULL, run_net},
 	{"dhcp", NULL, run_net},
 	{"up", NULL, run_net},
+	{"autoconf6", NULL, run_net},
+	{"bridge", NULL, run_net},
+	{"nameserver", NULL, run_net},
+	{"host", NULL, run_net},
 	{"include", NULL, run_include},
 };
 #define STATEMENT_COUNT (sizeof(statements) / sizeof(statements[0]))

@@ -154,6 +154,8 @@ with_own_server() {
 		conf=*) rest+="include $(_conf_path "${word#*=}")"$'\n' ;;
 		drive=*) rest+=$(_conf_drive "${word#*=}")$'\n' ;;
 		mount=*) rest+="mount ${word#*=}"$'\n' ;;
+		interface=* | address=* | route=* | dhcp=* | up=* | autoconf6=* | bridge=* | \
+			nameserver=* | host=*) rest+="${word%%=*} ${word#*=}"$'\n' ;;
 		*) words+=${words:+,}$(escape_word "$word") ;;
 		esac
 	done < <(_split_words "$1")

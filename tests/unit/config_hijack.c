@@ -247,7 +247,8 @@ static const struct {
 } bad[] = {
 	{"pth=/rump",
 	 "at 1: unknown word 'pth': did you mean 'path'? known: path blanket socket "
-	 "vfs sysctl net resolver fdoff kernel trap log strict conf image drive mount component"},
+	 "vfs sysctl net resolver fdoff kernel trap log strict conf image drive mount component "
+	 "interface address route dhcp up autoconf6 bridge nameserver host"},
 	{"trap=off,pth=/rump", "at 10: unknown word 'pth': did you mean 'path'?*"},
 	{"path=/rump, socket=all", "at 12: unknown word ' socket': did you mean 'socket'?*"},
 	{"zzzzzzzz=1", "at 1: unknown word 'zzzzzzzz': known: path *"},
@@ -336,7 +337,12 @@ static const struct {
 					"ro,noatime"},
 	{"mount=ext4 /dev/vda \"/mnt", "at 7: mount=: no '\"' at the end of '\"/mnt': want it on "
 				       "the same line"},
-	{"kernel=server,image=a", "at 1: conf= image= drive= mount= component= are for a kernel "
+	{"address=shmif0", "at 9: address=: want ADDRESS/LENGTH such as 10.0.0.2/24 or fd00::2/64"},
+	{"interface=shmif0", "at 11: interface=: no backend for shmif0: want a bus file *"},
+	{"up= ", "at 4: up=: want an INTERFACE such as virt0"},
+	{"route=", "at 1: 'route' has no value: want route=default 10.0.0.254"},
+	{"kernel=server,image=a", "at 1: conf= image= drive= mount= component= and the words of "
+				  "the network are for a kernel "
 				  "that this program starts, not for kernel=server: give them to "
 				  "rump_server"},
 };
@@ -425,7 +431,8 @@ static void limits(void)
 	is_int(config.boot_count, HIJACK_CONFIG_BOOT_MAX, "as many boot words as may be");
 	strcat(text, ",conf=more");
 	is_int(parse(text), -EINVAL, "one more is refused");
-	ok(strstr(error.text, "conf=: more than 32 conf= image="), "... and told: %s", error.text);
+	ok(strstr(error.text, "conf=: more than 32 words that a kernel starts with"),
+	   "... and told: %s", error.text);
 	strcpy(text, "zz");
 	memset(text + 2, 1, 2000);
 	text[2002] = '\0';
@@ -496,6 +503,18 @@ static void boot_text(void)
 	is_boot_text("drive=key=/d\\,hostpath=/x\\,type=chr", "/b", "drive /d /x type=chr\n");
 	is_boot_text("drive=key=/d\\,hostpath=/x\\,type=dir", "/b", "drive /d /x type=dir\n");
 	is_boot_text("drive=key=/d\\,hostpath=/x\\,type=blk", "/b", "drive /d /x\n");
+	is_boot_text(
+		"interface=shmif0 my\\,bus real,interface=virt0 tap0 mtu=9000,"
+		"interface=shmif1 \"a b\",address=shmif0 10.0.0.1/24,address=virt0 fd00\\:\\:1/64,"
+		"route=default 10.0.0.254,dhcp=virt0 timeout=5,up=dummy0,nameserver=10.0.0.53",
+		"/b",
+		"interface shmif0 /b/my,bus real\ninterface virt0 tap0 mtu=9000\n"
+		"interface shmif1 \"/b/a b\"\naddress shmif0 10.0.0.1/24\n"
+		"address virt0 fd00::1/64\nroute default 10.0.0.254\n"
+		"dhcp virt0 timeout=5\nup dummy0\nnameserver 10.0.0.53\n");
+	is_boot_text("autoconf6=virt0,bridge=br0 virt0 shmif0,host=10.0.0.1 a b,image=d", "/b",
+		     "drive /dev/image /b/d\nmount auto /dev/image /\n"
+		     "autoconf6 virt0\nbridge br0 virt0 shmif0\nhost 10.0.0.1 a b\n");
 }
 
 int main(void)

@@ -13,6 +13,10 @@ static const char *const seeds[] = {
 	"blanket=/a:/b\\:c,vfs=fhcalls,sysctl=yes,fdoff=128,kernel=spawn,log=/tmp/x,log=unrouted",
 	"drive=key=/dev/vdb\\,hostpath=a b\\,size=16m\\,ro,mount=tmpfs none /mnt \"size=1m\"",
 	"conf=a.conf,image=b",
+	"interface=shmif0 /tmp/bus real,address=shmif0 fd00\\:\\:1/64,route=default "
+	"10.0.0.1,dhcp=virt0",
+	"bridge br0 a b\nnameserver 1.1.1.1 ::1\nhost ::1 a b\ninterface veth0 veth1\nup a "
+	"mtu=99\n",
 	"key=/dev/vda,hostpath=disk.img,size=16m,offset=4k,type=blk,ro,sector=4096",
 	"unix:///tmp/sock",
 	"tcp://[fd00::1]:2000/",

@@ -23,7 +23,8 @@
 #include <asm/setup.h>
 #include "../../../fs/internal.h"
 #include "../drivers/etfs.h"
-#include "../drivers/net/interface.h"
+#include "../drivers/net/netconfig.h"
+#include "../drivers/net/resolver.h"
 #include "module_index.h"
 
 #define DEFAULT_MEMORY	(128UL << 20)
@@ -421,12 +422,22 @@ static long start_with(void *arg)
 			rump_boot_error_set("%s", why);
 		return err;
 	}
-	err = has_new_root ? enter_new_root() : 0;
-	if (err)
-		rump_boot_error_set("cannot enter the root file system: error %ld", -err);
-	else
-		rump_clients_begin();
-	return err;
+	if (has_new_root) {
+		char why[WHY_SIZE] = "";
+
+		err = rump_resolver_enter(NEW_ROOT, why, sizeof(why));
+		if (err) {
+			rump_boot_error_set("%s", why);
+			return err;
+		}
+		err = enter_new_root();
+		if (err) {
+			rump_boot_error_set("cannot enter the root file system: error %ld", -err);
+			return err;
+		}
+	}
+	rump_clients_begin();
+	return 0;
 }
 
 /* ---- rump_init ---- */

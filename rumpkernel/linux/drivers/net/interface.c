@@ -19,6 +19,26 @@ static const struct rump_interface_type *const types[] = {
 	&rump_shmif,
 };
 
+char *rump_next_word(char **at)
+{
+	char *word = *at, *to = word, *from = word;
+	bool is_quoted = *from == '"';
+
+	from += is_quoted;
+	while (*from && *from != (is_quoted ? '"' : ' ')) {
+		if (is_quoted && *from == '\\' && from[1])
+			from++;
+		*to++ = *from++;
+	}
+	if (*from && is_quoted)
+		from++;
+	while (*from == ' ')
+		from++;
+	*to = '\0';
+	*at = from;
+	return word;
+}
+
 /* virt0, but not virt, virt0.5 or virtual0. */
 static bool is_of_type(const char *name, const struct rump_interface_type *type)
 {
@@ -67,13 +87,4 @@ long rump_interface_destroy(const char *name)
 	unregister_netdevice_many(&list);
 	rtnl_unlock();
 	return err;
-}
-
-long rump_net_item(const struct rumpuser_boot_item *item, char *why, size_t why_size)
-{
-	if (!strcmp(item->fstype, "interface"))
-		return rump_interface_create(item->source, item->options, why, why_size);
-	snprintf(why, why_size, "network lines of this kind are not carried out yet: '%s'",
-		 item->name);
-	return -EOPNOTSUPP;
 }

@@ -281,7 +281,7 @@ static long parse(struct net_device *dev, const char *to, char *why, size_t why_
 
 	if (!words)
 		return rump_fail(why, why_size, -ENOMEM, "%s", to);
-	word = strsep(&rest, " ");
+	word = rump_next_word(&rest);
 	shmif->path = kstrdup(word, GFP_KERNEL);
 	if (!shmif->path)
 		err = rump_fail(why, why_size, -ENOMEM, "%s", to);
@@ -289,9 +289,8 @@ static long parse(struct net_device *dev, const char *to, char *why, size_t why_
 		err = -EINVAL;
 	if (err == -EINVAL)
 		snprintf(why, why_size, "no bus file: want one such as /tmp/bus");
-	while (!err && (word = strsep(&rest, " "))) {
-		if (!*word)
-			continue;
+	while (!err && *rest) {
+		word = rump_next_word(&rest);
 		if (!strcmp(word, "real")) {
 			shmif->is_real = true;
 			dev->features &= ~(NETIF_F_GSO_MASK | NETIF_F_HW_CSUM);
