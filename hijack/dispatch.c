@@ -54,6 +54,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "boot.h"
 #include "dispatch.h"
@@ -272,9 +273,54 @@ static inline __attribute__((always_inline)) long kernel_call(long nr, const lon
 	return boot_syscall(nr, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
+/* The time limit that a socket has for what nr does, an option's number; 0: nr has none. */
+static int limit_of(long nr)
+{
+	switch (nr) {
+	case SYS_read:
+	case SYS_readv:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_accept:
+	case SYS_accept4:
+		return SO_RCVTIMEO;
+	case SYS_write:
+	case SYS_writev:
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_connect:
+		return SO_SNDTIMEO;
+	}
+	return 0;
+}
+
+/* With a limit it would start anew: signal(7) has these calls end, too. */
+static __attribute__((noinline)) bool is_limited(long nr, const long args[6])
+{
+	struct {
+		long seconds, microseconds;
+	} limit = {0, 0};
+	unsigned int size = sizeof(limit);
+	const long ask[6] = {args[0], SOL_SOCKET, limit_of(nr), (long)&limit, (long)&size};
+	unsigned char old;
+	long result;
+
+	if (!ask[2])
+		return false;
+	self.inside++;
+	old = trap_open();
+	result = kernel_call(SYS_getsockopt, ask);
+	trap_close(old);
+	self.inside--;
+	return !result && (limit.seconds || limit.microseconds);
+}
+
 static inline __attribute__((always_inline)) long enter(long nr, const long args[6])
 {
 	unsigned char old;
+	bool is_over;
 	long result;
 
 	for (;;) {
@@ -285,8 +331,10 @@ static inline __attribute__((always_inline)) long enter(long nr, const long args
 		self.inside--;
 		if (__builtin_expect(!self.deferred || self.inside, 1))
 			return result;
+		/* asked before: a signal that comes meanwhile is delivered with the others */
+		is_over = result != -EINTR || !is_restartable(nr) || is_limited(nr, args);
 		signals_deliver();
-		if (result != -EINTR || !signals_may_restart() || !is_restartable(nr))
+		if (is_over || !signals_may_restart())
 			return result;
 	}
 }

@@ -112,7 +112,7 @@ static int translate_rights(struct call *call, const struct msghdr *message, boo
 			if (rump_fd == FDTABLE_PRIVATE)
 				return -EBADF;
 			if (to_rump && rump_fd < 0)
-				return fds[i] < 0 ? -EBADF : -EXDEV;
+				return host(SYS_fcntl, fds[i], F_GETFD) < 0 ? -EBADF : -EXDEV;
 			if (rump_fd < 0) {
 				if (rump_fd == FDTABLE_HOST && fdtable_companion(fds[i]) >= 0)
 					return refuse_epoll();
