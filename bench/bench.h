@@ -76,6 +76,8 @@ int bench_tcp(int argc, char **argv);
 int bench_data(int argc, char **argv);
 int bench_names(int argc, char **argv);
 int bench_turns(int argc, char **argv);
+int bench_link_serve(int argc, char **argv);
+int bench_link(int argc, char **argv);
 #ifdef BENCH_CLIENT
 int bench_connects(int argc, char **argv);
 int bench_idle(int argc, char **argv);

@@ -21,6 +21,8 @@ static const struct {
 	{"data", bench_data, "FOLDER PIECE ROUNDS", true},
 	{"names", bench_names, "FOLDER ROUNDS", true},
 	{"turns", bench_turns, "ROUNDS", true},
+	{"serve", bench_link_serve, "ADDRESS PORT", true},
+	{"link", bench_link, "ADDRESS PORT ROUNDS", true},
 #ifdef BENCH_CLIENT
 	{"connects", bench_connects, "ROUNDS", false},
 	{"idle", bench_idle, "CLIENTS", false},

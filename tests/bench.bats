@@ -100,6 +100,27 @@ measured() {
 	[ -z "$(grep -ls '[r]ump-bench\.' /proc/[0-9]*/cmdline)" ]
 }
 
+@test "links and programs of a network" {
+	require "$SERVER_PROGRAM" ip nginx wrk redis-server redis-benchmark iperf3
+	run bench --quick --tsv net
+	echo "$output"
+	[ "$status" -eq 0 ]
+	measured "nginx, 1 KiB; wrk, 100 connections" 1/s
+	measured "... CPU a request, all processes" us
+	measured "... a connection for each request" 1/s
+	measured "... with 100 idle ones beside: to none" x
+	measured "redis-benchmark -P 16, SET" 1/s
+	measured "redis-benchmark -P 16, GET" 1/s
+	measured "iperf3, TCP" GB/s
+	measured "iperf3, UDP of 64 bytes that arrive" 1/s
+	# namespaces want root
+	[ "$(id -u)" -ne 0 ] || measured "shmif: TCP stream, sent; host: veth" GB/s
+	[ "$(id -u)" -ne 0 ] || measured "shmif: 1 byte there and back; host: veth" us
+	# no namespace, no process is left
+	! ip netns list | grep rump-bench
+	[ -z "$(grep -ls '[r]ump-bench\.' /proc/[0-9]*/cmdline)" ]
+}
+
 @test "the same in columns" {
 	run bench --quick null
 	echo "$output"
