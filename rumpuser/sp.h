@@ -129,6 +129,8 @@ struct sp_channel {
 	bool is_bad;	   /* has got a turn that is none, within a call */
 	bool is_lost;	   /* what the kernel has written in this call did not get there */
 	struct sp_spin spin;
+	uint32_t follows_cpu; /* where the client was when we slept, + 1 ... */
+	uint32_t follows;     /* so many times running */
 	struct rumpuser_remote remote;
 	uint32_t out_offset;
 	struct rump_sp_turn turn;
