@@ -29,6 +29,7 @@ member() {
 	start_server -f "$T/$name.conf" || return
 	SERVERS[$name]=$RUMP_SERVER
 	SERVERS[$name.pid]=$SERVER_PID
+	SERVERS[$name.log]=$SERVER_LOG
 	unset RUMP_SERVER
 	[ -z "$address" ] || on "$name" ip address add "$address" dev shmif0
 	on "$name" ip link set shmif0 up
@@ -51,9 +52,10 @@ count() {
 
 # carry FROM TO ADDRESS MIB: a stream arrives as it was sent
 carry() {
-	local port=$((20000 + RANDOM % 20000)) server
+	local port=$((20000 + RANDOM % 20000)) server listen=TCP4-LISTEN
+	[[ $3 != *:* ]] || listen=TCP6-LISTEN
 	head -c "${4}M" /dev/urandom >"$T/sent"
-	on "$2" socat -u "TCP-LISTEN:$port,bind=$3" - >"$T/arrived" 3>&- &
+	on "$2" socat -u "$listen:$port,bind=$3" - >"$T/arrived" 3>&- &
 	server=$!
 	wait_until 10 listens "$2" "$port"
 	on "$1" socat -u - "TCP:$3:$port" <"$T/sent"
@@ -112,7 +114,9 @@ hostile() {
 	tcpdump -n -vv -r "$T/capture" tcp 2>/dev/null >"$T/text"
 	grep -q 'cksum.*(correct)' "$T/text"
 	! grep -q incorrect "$T/text"
-	! grep -Eq 'length (1[4-9]|[2-9][0-9])[0-9]{2}\)' "$T/text"
+	# of the IP packets
+	sed -nE 's/.* length ([0-9]+)\)$/\1/p' "$T/text" | sort -n | tail -n 1 >"$T/longest"
+	[ "$(<"$T/longest")" = 1400 ]
 }
 
 @test "VLANs, broadcast and multicast" {
@@ -122,11 +126,12 @@ hostile() {
 	for name in a b; do
 		on "$name" ip link add link shmif0 name shmif0.7 type vlan id 7 || skip_or_fail "VLANs"
 		on "$name" ip link set shmif0.7 up
-		on "$name" sh -c 'echo 0 >/proc/sys/net/ipv4/icmp_echo_ignore_broadcasts'
 	done
 	on a ip address add 10.7.0.1/24 dev shmif0.7
 	on b ip address add 10.7.0.2/24 dev shmif0.7
 	carry a b 10.7.0.2 4
+	# the sender, which hears itself, does not answer
+	on b sh -c 'echo 0 >/rump/proc/sys/net/ipv4/icmp_echo_ignore_broadcasts'
 	on a ping -b -c 1 -W 5 10.0.0.255 | grep -q 'from 10.0.0.2'
 	on a ping -c 1 -W 5 -I shmif0 224.0.0.1 | grep -q 'from 10.0.0.2'
 }
@@ -163,14 +168,14 @@ hostile() {
 	local i pid
 	member a "$BUS" 10.0.0.1/24
 	member b "$BUS" 10.0.0.2/24
-	on a iperf3 -s -D --logfile "$T/iperf" -I "$T/iperf.pid"
+	on a iperf3 -s -1 >"$T/iperf" 3>&- &
 	wait_until 10 listens a 5201
 	on b iperf3 -c 10.0.0.1 -t 8 -J >"$T/result" 3>&- &
 	pid=$!
 	for i in {1..6}; do
 		member "v$i" "$BUS" "10.0.0.1$i/24"
-		on "v$i" ping -q -f -c 100000 10.0.0.2 >/dev/null 3>&- &
-		on "v$i" ping -q -f -c 100000 10.0.0.1 >/dev/null 3>&- &
+		on "v$i" ping -q -f -w 2 10.0.0.2 >/dev/null 2>&1 3>&- &
+		on "v$i" ping -q -f -w 2 10.0.0.1 >/dev/null 2>&1 3>&- &
 		sleep "0.$((RANDOM % 4))"
 		kill -9 "${SERVERS[v$i.pid]}"
 		reaches b 10.0.0.1
@@ -192,10 +197,11 @@ assert bytes > 10000000' "$T/result"
 	STOPPED=${SERVERS[c.pid]}
 	kill -STOP "$STOPPED"
 	# more than its ring holds
-	on a ping -q -f -s 8000 -c 2000 -w 10 10.0.0.3 >/dev/null 3>&- &
+	on a ping -q -f -s 8000 -c 2000 -w 5 10.0.0.3 >/dev/null 2>&1 3>&- &
+	pid=$!
 	carry a b 10.0.0.2 16
 	carry b a 10.0.0.1 16
-	wait %1 || :
+	wait "$pid" || :
 	kill -CONT "$STOPPED"
 	STOPPED=
 	wait_until 10 reaches a 10.0.0.3
@@ -212,8 +218,9 @@ assert bytes > 10000000' "$T/result"
 	before=$(awk '/^VmRSS/ { print $2 }' "/proc/${SERVERS[a.pid]}/status")
 	for how in frames rings noise bells; do
 		hostile "$BUS" "${RUMP_TEST_SEED:-$RANDOM}" 3 "$how" 3>&- &
-		on a ping -q -f -c 100000 -w 4 10.0.0.2 >/dev/null || :
-		wait
+		pid=$!
+		on a ping -q -f -w 4 10.0.0.2 >/dev/null 2>&1 || :
+		wait "$pid"
 		is_alive "${SERVERS[a.pid]}"
 		is_alive "${SERVERS[b.pid]}"
 		# as long as the frames that are left of it; noise may have left a slot without its flags
@@ -235,8 +242,8 @@ assert bytes > 10000000' "$T/result"
 	reaches a 10.0.0.2
 	truncate -s 4096 "$BUS"
 	! reaches a 10.0.0.2
-	wait_until 10 grep -q 'became shorter' "${SERVERS[a]#unix://}"/../log ||
-		on a ip link show shmif0 | grep -q NO-CARRIER
+	on a ip link show shmif0 | grep -q NO-CARRIER
+	grep 'became shorter' "${SERVERS[a.log]}"
 	on a ip link del shmif0
 	on b ip link del shmif0
 	is_alive "${SERVERS[a.pid]}"
@@ -291,7 +298,6 @@ refused() {
 @test "kernels that make the bus at once, and one that died half-way" {
 	require ping ip
 	local i
-	truncate -s "$(stat -c %s "$RUMP_BUILD/../include/rump/rump_bus.h")" "$T/x"
 	for i in {1..6}; do
 		printf 'interface shmif0 %s\n' "$BUS" >"$T/$i.conf"
 	done
