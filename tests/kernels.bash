@@ -18,6 +18,8 @@
 SERVER_PROGRAM=$RUMP_LIBRARIES/rump_server
 # what makes another user of who starts a server
 SERVER_AS=()
+# what with_kernel gives it
+SERVER_OPTIONS=()
 KERNELS=${RUMP_TEST_KERNELS:-local spawn server}
 
 # ---- servers ----
@@ -220,7 +222,7 @@ with_kernel() {
 	export RUMP_TEST_KERNEL=
 	unset RUMP_SERVER
 	case $kernel in
-	server) start_server || return ;;
+	server) start_server "${SERVER_OPTIONS[@]}" || return ;;
 	tcp) start_tcp_server || return ;;
 	*) RUMP_TEST_KERNEL=$kernel ;;
 	esac
