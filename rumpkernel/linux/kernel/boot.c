@@ -23,6 +23,7 @@
 #include <asm/setup.h>
 #include "../../../fs/internal.h"
 #include "../drivers/etfs.h"
+#include "../drivers/net/dhcp.h"
 #include "../drivers/net/netconfig.h"
 #include "../drivers/net/resolver.h"
 #include "module_index.h"
@@ -356,6 +357,12 @@ static void set_hostname(const char *name)
 	up_write(&uts_sem);
 }
 
+void rump_name_host(const char *name)
+{
+	if (!strcmp(init_uts_ns.name.nodename, RUMP_DEFAULT_HOSTNAME))
+		set_hostname(name);
+}
+
 static long do_item(const struct rumpuser_boot_item *item, char *why)
 {
 	long err;
@@ -403,7 +410,7 @@ static long start_with(void *arg)
 	unsigned int i;
 	long err;
 
-	set_hostname(hostname && *hostname ? hostname : "rump");
+	set_hostname(hostname && *hostname ? hostname : RUMP_DEFAULT_HOSTNAME);
 	mount_defaults();
 	loopback_up();
 	rump_etfs_boot();
@@ -691,6 +698,7 @@ static long stop_kernel(void *unused)
 	unsigned int round, i;
 
 	rump_clients_end();
+	rump_dhcp_release_all();
 	rump_share_sync();
 	ksys_sync();
 	if (!supers)

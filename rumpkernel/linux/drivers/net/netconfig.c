@@ -101,7 +101,7 @@ bool rump_netconfig_needs_backend(const char *name)
 	return has_prefix(name, "virt") || has_prefix(name, "shmif");
 }
 
-static bool has_interface(const char *name)
+bool rump_netconfig_exists(const char *name)
 {
 	bool result;
 
@@ -113,7 +113,7 @@ static bool has_interface(const char *name)
 
 long rump_netconfig_create(const char *name, const char *to, char *why, size_t why_size)
 {
-	bool is_there = has_interface(name);
+	bool is_there = rump_netconfig_exists(name);
 	struct rump_why text = {};
 	unsigned int i;
 	long err;
@@ -129,7 +129,7 @@ long rump_netconfig_create(const char *name, const char *to, char *why, size_t w
 		}
 		err = rump_link_new(kinds[i].kind, name, *to ? to : NULL, &text);
 		/* dummy.ko has one to begin with */
-		if (err == -EEXIST && !is_there && has_interface(name))
+		if (err == -EEXIST && !is_there && rump_netconfig_exists(name))
 			err = 0;
 		if (err == -EEXIST)
 			snprintf(why, why_size, "'%s': there is an interface of that name", name);

@@ -24,6 +24,7 @@ bool rump_parse_cidr(const char *text, struct rump_address *ret_address);
  * nothing: dummyN, brN, bridgeN, vethN with the name of its peer.
  */
 long rump_netconfig_create(const char *name, const char *to, char *why, size_t why_size);
+bool rump_netconfig_exists(const char *name);
 /* virt and shmif: cannot be made without a `to` */
 bool rump_netconfig_needs_backend(const char *name);
 long rump_netconfig_up(const char *name, bool is_up, unsigned int mtu, char *why,
@@ -42,6 +43,10 @@ long rump_netconfig_bridge_add(const char *bridge, const char *port, char *why,
 			       size_t why_size);
 long rump_netconfig_bridge_remove(const char *bridge, const char *port, char *why,
 				  size_t why_size);
+
+/* The name of all kernels that nobody has named; rump_name_host() gives those another. */
+#define RUMP_DEFAULT_HOSTNAME "rump"
+void rump_name_host(const char *name);
 
 /* A network line of rump.conf. */
 long rump_net_item(const struct rumpuser_boot_item *item, char *why, size_t why_size);

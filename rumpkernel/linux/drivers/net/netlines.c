@@ -9,6 +9,7 @@
 
 #include <asm/rump.h>
 
+#include "dhcp.h"
 #include "interface.h"
 #include "netconfig.h"
 #include "resolver.h"
@@ -86,6 +87,14 @@ static long line_up(const char *name, const struct rumpuser_boot_item *item, str
 	return rump_netconfig_up(name, true, option(words, "mtu=", 0), why, why_size);
 }
 
+static long line_dhcp(const char *name, const struct rumpuser_boot_item *item,
+		      struct words *words, char *why, size_t why_size)
+{
+	return rump_resolver_prepare(why, why_size) ?:
+	       rump_dhcp_start(name, option(words, "timeout=", RUMP_DHCP_TIMEOUT), false, why,
+			       why_size);
+}
+
 static long line_bridge(const char *name, const struct rumpuser_boot_item *item,
 			struct words *words, char *why, size_t why_size)
 {
@@ -127,6 +136,7 @@ static const struct {
 	{ "address", line_address },
 	{ "route", line_route },
 	{ "up", line_up },
+	{ "dhcp", line_dhcp },
 	{ "bridge", line_bridge },
 	{ "autoconf6", line_autoconf6 },
 	{ "nameserver", line_nameserver },
