@@ -138,12 +138,12 @@ three_hosts() {
 	require arping
 	host a "interface shmif0 $T/bus" "address shmif0 10.1.0.1/24"
 	host b "interface shmif0 $T/bus" "address shmif0 10.1.0.2/24"
-	# what a new host asks: 1 is taken, 9 is free
-	run -1 on b arping -D -c 2 -w 5 -I shmif0 10.1.0.1
-	run -0 on b arping -D -c 2 -w 3 -I shmif0 10.1.0.9
+	# what a new host asks, from no address yet: 1 is taken, 9 is free
+	run -0 on b arping -0 -c 2 -w 5 -i shmif0 10.1.0.1
+	run -1 on b arping -0 -c 2 -w 3 -i shmif0 10.1.0.9
 	host c "interface shmif0 $T/bus" "address shmif0 10.1.0.1/24"
-	run -0 on b arping -c 2 -w 5 -I shmif0 10.1.0.1
-	[ "$(grep -o '\[[0-9A-F:]*\]' <<<"$output" | sort -u | wc -l)" = 2 ]
+	run on b arping -c 2 -w 5 -i shmif0 10.1.0.1
+	[ "$(grep -Eo '([0-9a-f]{2}:){5}[0-9a-f]{2}' <<<"$output" | sort -u | wc -l)" = 2 ]
 	end_host c
 	carries b a 10.1.0.1
 }

@@ -201,6 +201,20 @@ long rump_netconfig_bridge_remove(const char *bridge, const char *port, char *wh
 
 /* ---- addresses and routes ---- */
 
+/*
+ * By gratuitous ARP and unsolicited advertisements: they may know the address by the MAC that
+ * its last owner had, who may have been this host before it was started again.
+ */
+static void tell_neighbours(const char *name)
+{
+	struct net_device *dev = dev_get_by_name(current->nsproxy->net_ns, name);
+
+	if (!dev)
+		return;
+	netdev_notify_peers(dev);
+	dev_put(dev);
+}
+
 long rump_netconfig_address(const char *name, const struct rump_address *address, char *why,
 			    size_t why_size)
 {
@@ -211,6 +225,8 @@ long rump_netconfig_address(const char *name, const struct rump_address *address
 	if (err)
 		return err;
 	err = rump_address_add(name, address, RUMP_FOREVER, &text);
+	if (!err)
+		tell_neighbours(name);
 	return explain(err, name, "cannot have that address", &text, why, why_size);
 }
 
