@@ -15,6 +15,8 @@
 #	within SECONDS COMMAND...	the command succeeds in that time
 #	$DATA				a folder with files to send
 #	$W				an empty folder of the host
+#
+# Two kernels: serve_on_bus 1 SCRIPT; on_bus 2 SCRIPT; end_bus 1.
 
 # the first lines of each script
 NET_PRELUDE=$(cat <<'END'
@@ -47,6 +49,9 @@ NET_PRELUDE=$(cat <<'END'
 	opens() {
 		within 20 is_open "$1" "${2:-127.0.0.1}"
 	}
+END
+)
+NET_INTERFACE=$(cat <<'END'
 	ip link add net0 type dummy
 	ip link set net0 up
 	ip addr add 10.1.0.1/24 dev net0
@@ -84,11 +89,9 @@ make_net_keys() {
 	chmod 600 "$KEYS/key.pem"
 }
 
-_in_network() {
-	W=$T/$kernel
-	mkdir "$W"
-	export W
-	(cd "$W" && client "$BASH" -c "$NET_PRELUDE"$'\n'"$1" net </dev/null) || {
+# _script SCRIPT: in $W
+_script() {
+	(cd "$W" && client "$BASH" -c "$NET_PRELUDE"$'\n'"$1" net </dev/null 3>&-) || {
 		local status=$? file
 		for file in "$W"/*; do
 			[ -f "$file" ] && [ -s "$file" ] && [[ $file != *.conf ]] &&
@@ -100,9 +103,45 @@ _in_network() {
 	}
 }
 
+_in_network() {
+	W=$T/$kernel
+	mkdir "$W"
+	export W
+	_script "$NET_INTERFACE"$'\n'"$1"
+}
+
 in_network() {
 	local script=$1 KERNELS=$KERNELS socket=all:nolocal
 	shift
 	[ $# = 0 ] || KERNELS=$*
 	on_each_kernel _in_network "$script"
+}
+
+# on_bus N SCRIPT: in a kernel of its own, whose address on the bus is 10.2.0.N, fd02::N
+on_bus() {
+	local RUMP_TEST_KERNEL=local socket=all:nolocal W=$T/bus.$1
+	socket+=",interface=shmif0 $T/bus,address=shmif0 10.2.0.$1/24,address=shmif0 fd02::$1/64"
+	socket+=",host=10.2.0.1 one.test,host=fd02::1 one6.test,host=10.2.0.2 two.test"
+	mkdir -p "$W"
+	export W
+	_script "$2"
+}
+
+# serve_on_bus N SCRIPT: in the background, until end_bus N; what the script starts is there
+serve_on_bus() {
+	mkdir -p "$T/bus.$1"
+	mkfifo "$T/bus.$1/end"
+	on_bus "$1" "$2"'
+		: >serves
+		read -r _ <>end' >"$T/bus.$1.out" 2>&1 3>&- &
+	wait_until 40 [ -e "$T/bus.$1/serves" ] || { cat "$T/bus.$1.out"; return 1; }
+}
+
+end_bus() {
+	echo end >"$T/bus.$1/end"
+	wait_until 20 _has_ended "$1"
+}
+
+_has_ended() {
+	! grep -lsFz "W=$T/bus.$1" /proc/[0-9]*/environ >/dev/null
 }
