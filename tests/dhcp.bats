@@ -39,13 +39,14 @@ with_lease() {
 }
 
 @test "a lease: address, route, nameserver, MTU, and its lifetime" {
-	dhcp_server
-	with_lease sh -c 'ip -j address show shmif0; ip -j route show default; cat /rump/etc/resolv.conf' >"$T/out"
+	dhcp_server --dhcp-option-force=12,box
+	with_lease sh -c 'ip -j address show shmif0; ip -j route show default; cat /rump/proc/sys/kernel/hostname \
+		/rump/etc/resolv.conf' >"$T/out"
 	jq -e '.[0].mtu == 1400' <(sed -n 1p "$T/out")
 	jq -e '.[0].addr_info[0] | (.local | startswith("10.0.0.5")) and .prefixlen == 24 and
 		.valid_life_time <= 120 and .valid_life_time > 60' <(sed -n 1p "$T/out")
 	jq -e '.[0] | .gateway == "10.0.0.254" and .protocol == "dhcp"' <(sed -n 2p "$T/out")
-	[ "$(sed -n '3,$p' "$T/out")" = $'nameserver 10.0.0.53\nsearch example.org' ]
+	[ "$(sed -n '3,$p' "$T/out")" = $'box\nnameserver 10.0.0.53\nsearch example.org' ]
 }
 
 @test "classless routes take the place of the router; a gateway may be outside" {
@@ -86,6 +87,13 @@ _has() { [ "$(_address)" = "$1" ]; }
 	wait_until 40 _has 10.0.0.99
 	[ "$old" != 10.0.0.99 ]
 	grep -q DHCPNAK "$T/dnsmasq"
+}
+
+@test "one lease by a call" {
+	dhcp_server
+	run -0 prog netconfig "$T/bus"
+	[[ $output == 10.0.0.5? || $output == 10.0.0.60 ]]
+	grep -q "DHCPACK(shmif0) $output" "$T/dnsmasq"
 }
 
 @test "an address that somebody has is declined" {

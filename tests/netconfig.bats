@@ -9,10 +9,11 @@ bats_require_minimum_version 1.5.0
 
 setup() {
 	load lib
+	load hosts
 	require ip jq
 }
 
-teardown() { end_kernels; }
+teardown() { end_hosts; }
 
 # set_up WORDS COMMAND...: with a local kernel
 set_up() {
@@ -111,4 +112,21 @@ refused() {
 	refused 'up=lo,nameserver=10.0.0.x' "nameserver=: '10.0.0.x': want an address"
 	printf '\ninterface dummy0\nroute 10.0.0.0/8 10.1.1.1\n' >"$T/bad.conf"
 	refused "conf=$T/bad.conf" "$T/bad.conf:3: route: no interface is in the network"
+}
+
+_from_router() {
+	on client ip -j -6 address show shmif0 |
+		jq -e 'any(.[0].addr_info[]; (.local | startswith("fd00:5:")) and (.tentative | not))' &&
+		on client ip -6 route show default | grep -q 'proto ra'
+}
+
+@test "autoconf6 follows a router's advertisements" {
+	require dnsmasq
+	host router "interface shmif0 $T/bus" "address shmif0 fd00:5::1/64" "sysctl net.ipv6.conf.all.forwarding=1"
+	in_background on router dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
+		--port=0 --user="$(id -un)" --pid-file= --log-facility=- --interface=shmif0 --bind-interfaces \
+		--enable-ra --dhcp-range=::,constructor:shmif0,ra-only,64,10m >"$T/dnsmasq" 2>&1
+	host client "interface shmif0 $T/bus" "autoconf6 shmif0" "sysctl net.ipv6.conf.all.forwarding=1"
+	wait_until 30 _from_router
+	on client ping -c 1 -W 5 fd00:5::1
 }

@@ -253,7 +253,10 @@ long rump_netconfig_route(const struct rump_address *destination,
 	}
 	snprintf(at, sizeof(at), gateway->family == AF_INET ? "%pI4" : "%pI6c", gateway->bytes);
 	err = rump_route_add(&route, &text);
-	if (err == -ENETUNREACH || err == -EHOSTUNREACH)
+	/* which IPv6 says */
+	if (err == -EHOSTUNREACH)
+		err = -ENETUNREACH;
+	if (err == -ENETUNREACH)
 		snprintf(why, why_size,
 			 "no interface is in the network of the gateway %s: give one an address first",
 			 at);

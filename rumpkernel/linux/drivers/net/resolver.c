@@ -39,7 +39,7 @@ static struct rump_address nameservers[RUMP_RESOLVER_SERVERS];
 static unsigned int nameserver_count;
 static struct rump_resolver_link links[LINKS];
 static char *host_lines;
-static bool is_asked_for;	/* by a line, not by DHCP alone */
+static bool is_dhcp_used;
 
 /* ---- files ---- */
 
@@ -128,6 +128,7 @@ long rump_resolver_prepare(char *why, size_t why_size)
 	long err;
 
 	mutex_lock(&lock);
+	is_dhcp_used = true;
 	err = prepare(why, why_size);
 	mutex_unlock(&lock);
 	return err;
@@ -163,7 +164,6 @@ long rump_resolver_nameservers(const char *words, char *why, size_t why_size)
 	long err;
 
 	mutex_lock(&lock);
-	is_asked_for = true;
 	err = prepare(why, why_size) ?: add_nameservers(words, why, why_size) ?:
 	      write_resolv_conf();
 	mutex_unlock(&lock);
@@ -176,7 +176,6 @@ long rump_resolver_host(const char *address, const char *names, char *why, size_
 	long err;
 
 	mutex_lock(&lock);
-	is_asked_for = true;
 	err = prepare(why, why_size);
 	if (!err) {
 		lines = kasprintf(GFP_KERNEL, "%s%s\t%s\n", host_lines ?: "", address, names);
@@ -250,36 +249,34 @@ static long __ref mount_over(const char *new_root, const char *path)
 	return err;
 }
 
-long rump_resolver_enter(const char *new_root, char *why, size_t why_size)
+static void explain(long err, const char *path, char *why, size_t why_size)
 {
-	const char *path = RESOLV_CONF;
-	bool has_servers;
-	long err = 0;
-
-	mutex_lock(&lock);
-	if (!resolv_conf)
-		goto out;
-	has_servers = nameserver_count;
-	if (has_servers || !is_asked_for)
-		err = mount_over(new_root, RESOLV_CONF);
-	if (!err && host_lines) {
-		path = HOSTS;
-		err = take_hosts(new_root) ?: mount_over(new_root, HOSTS);
-	}
-	if (!err)
-		goto out;
 	if (err == -ENOENT)
 		snprintf(why, why_size,
 			 "the root file system has no file %s to mount ours over: make one (images are never changed)",
 			 path);
-	else
+	else if (err)
 		snprintf(why, why_size, "cannot mount over %s of the root file system: error %ld",
 			 path, -err);
-	if (!is_asked_for) {
-		pr_notice("rump: nameservers of DHCP are not used: %s\n", why);
-		err = 0;
+}
+
+long rump_resolver_enter(const char *new_root, char *why, size_t why_size)
+{
+	long err = 0;
+
+	mutex_lock(&lock);
+	if (nameserver_count || is_dhcp_used) {
+		err = mount_over(new_root, RESOLV_CONF);
+		explain(err, RESOLV_CONF, why, why_size);
+		if (err && !nameserver_count) {
+			pr_notice("rump: nameservers of DHCP are not used: %s\n", why);
+			err = 0;
+		}
 	}
-out:
+	if (!err && host_lines) {
+		err = take_hosts(new_root) ?: mount_over(new_root, HOSTS);
+		explain(err, HOSTS, why, why_size);
+	}
 	mutex_unlock(&lock);
 	return err;
 }
