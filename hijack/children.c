@@ -108,6 +108,7 @@ int children_prefork(struct call *call, struct prefork *ret)
 	}
 	if (state == BOOT_FAILED)
 		return 0;
+	epoll_prefork(call);
 	error = boot_run(call, CALL_STACK, true, prefork_on_stack, ret);
 	if (error)
 		return error;
@@ -146,7 +147,7 @@ static void become_child(struct prefork *prefork)
 	areas_forked();
 	map_remote_forked();
 	poller_forked();
-	epoll_forked();
+	epoll_forked(true);
 	family_forked();
 	if (prefork->fork && boot_run(NULL, CALL_STACK, true, take, prefork))
 		*prefork = (struct prefork){NULL, -ENOTCONN};
@@ -160,7 +161,7 @@ void children_forked(struct prefork *prefork, long pid)
 		become_child(prefork);
 		return;
 	}
-	epoll_forked();
+	epoll_forked(false);
 	if (prefork->fork)
 		boot_run(NULL, CALL_STACK, true, cancel, prefork->fork);
 }

@@ -25,7 +25,9 @@
  * call of the host, and mostly nobody waits: the program itself is at work.  So N looks at
  * words in our memory whether somebody does, and tells there what `pending` it sees.
  * Waiters are counted for all lonely sets, since a thread may be asleep before there is a
- * rump half.
+ * rump half.  With the kernel elsewhere N has its own words; but while nobody else waits R is
+ * asked quietly, which raises no V for what we come back for anyway, and changes of a
+ * lonely set go along with that question: interest.c.
  *
  *	waiter: waiters++, is it pending?	N: pending = 1, is anybody waiting?
  *
@@ -52,6 +54,7 @@
 #include "dispatch.h"
 #include "epoll.h"
 #include "fdtable.h"
+#include "interest.h"
 #include "placeholder.h"
 #include "plain.h"
 #include "signals.h"
@@ -72,8 +75,9 @@ enum mode {
 };
 
 struct set {
-	int epoll, notifier; /* R and N */
-	int event;	     /* V */
+	struct interest changes; /* that R does not know yet */
+	int epoll, notifier;	 /* R and N */
+	int event;		 /* V */
 	uint8_t mode;
 	bool is_used;
 	/* R alone has filled the last answer: the host's turn */
@@ -128,8 +132,33 @@ static int set_new(void)
 static void set_free(int number)
 {
 	/* a child in shared memory has descriptors of its own, but no sets */
+	interest_end(&set_at(number)->changes, number);
 	if (!self.spawned)
 		__atomic_store_n(&set_at(number)->is_used, false, __ATOMIC_RELEASE);
+}
+
+/* Where changes of a set go to. fd: E, if that matters. */
+static struct interest_of changes_of(int number, int fd)
+{
+	struct set *set = set_at(number);
+
+	return (struct interest_of){&set->changes, number, set->epoll, set->notifier, fd};
+}
+
+static void tell_changes(struct call *call, int number)
+{
+	struct interest_of of = changes_of(number, -1);
+
+	interest_wait(call, &of, NULL, 0, 0);
+}
+
+void epoll_leave(struct call *call, int fd)
+{
+	int number = interest_set_of(fd);
+
+	if (number >= 0)
+		tell_changes(call, number);
+	interest_forget(fd);
 }
 
 /* ---- sharing ---- */
@@ -168,17 +197,32 @@ void epoll_share(struct call *call, int fd)
 		return;
 	fdtable_set_lonely(fd, false);
 	set = set_of(fd);
-	if (set)
-		make_shared(call, set);
+	if (!set)
+		return;
+	tell_changes(call, fdtable_companion(fd));
+	make_shared(call, set);
 }
 
-void epoll_forked(void)
+void epoll_prefork(struct call *call)
 {
-	fdtable_share_all();
 	for (int b = 0; b < BLOCKS && blocks[b]; b++)
 		for (int i = 0; i < SETS; i++)
+			if (blocks[b][i].is_used && interest_waits(&blocks[b][i].changes))
+				tell_changes(call, b * SETS + i);
+}
+
+void epoll_forked(bool is_child)
+{
+	fdtable_share_all();
+	if (is_child)
+		interest_forked();
+	for (int b = 0; b < BLOCKS && blocks[b]; b++)
+		for (int i = 0; i < SETS; i++) {
+			if (is_child)
+				blocks[b][i].changes.count = 0;
 			if (blocks[b][i].is_used && blocks[b][i].mode == LONELY)
 				__atomic_store_n(&blocks[b][i].mode, UNSHARED, __ATOMIC_RELEASE);
+		}
 }
 
 /* ---- rump halves ---- */
@@ -203,17 +247,18 @@ static bool is_network(int event)
 
 static int make_halves(struct call *call, struct set *set, int fd)
 {
+	bool is_lonely = fdtable_is_lonely(fd) && !self.spawned && !boot_ensure(call);
 	struct rump_notify_words *words = NULL;
 	long both;
 
-	if (fdtable_is_lonely(fd) && !self.spawned && !boot_ensure(call) && boot_is_here())
+	if (is_lonely && boot_is_here())
 		words = fdtable_words(fd);
 	both = rump(call, RUMP_SYS_NOTIFY_EPOLL, words);
 	if (both < 0)
 		return both;
 	set->epoll = (int)both;
 	set->notifier = both >> 32;
-	set->mode = words ? LONELY : SHARED;
+	set->mode = is_lonely ? LONELY : SHARED;
 	set->is_hosts_turn = false;
 	__atomic_store_n(&fdtable_words(fd)->pending, 0, __ATOMIC_RELAXED);
 	set->event = event_of(call, set->notifier);
@@ -379,6 +424,22 @@ long handle_epoll_create(struct call *call)
 	return fd;
 }
 
+static long change_rump(struct call *call, int number, int rump_fd)
+{
+	const long args[6] = {set_at(number)->epoll, call->args[1], rump_fd, call->args[3]};
+	struct interest_of of = changes_of(number, call->args[0]);
+	long result;
+
+	/* the rump half of a descriptor of both sides has no number of the application's */
+	if (fdtable_get(call->args[2]) != rump_fd)
+		return rump_call(call, args);
+	if (interest_change(call, &of, rump_fd, &result))
+		return result;
+	result = rump_call(call, args);
+	interest_told(call, &of, rump_fd, result);
+	return result;
+}
+
 long handle_epoll_ctl(struct call *call)
 {
 	int set = call->args[0], fd = call->args[2], number = fdtable_companion(set);
@@ -405,11 +466,7 @@ long handle_epoll_ctl(struct call *call)
 		number = make_set(call, set);
 	if (number < 0)
 		return number;
-	{
-		const long args[6] = {set_at(number)->epoll, call->args[1], rump_fd, call->args[3]};
-
-		return rump_call(call, args);
-	}
+	return change_rump(call, number, rump_fd);
 }
 
 /* ---- epoll_wait ---- */
@@ -460,6 +517,11 @@ static bool drop_kick(struct epoll_event *events, long *count)
 static long ask_rump(struct wait *w, struct set *set, bool has_kicked)
 {
 	bool is_shared = set->mode == SHARED;
+	/* nobody else waits, and we come again while there is something */
+	unsigned int quiet = is_shared || __atomic_load_n(&w->words->waiters, __ATOMIC_SEQ_CST)
+				     ? 0
+				     : RUMP_NOTIFY_QUIET;
+	struct interest_of of = changes_of(fdtable_companion(w->fd), w->fd);
 	long n = 0;
 
 	if (w->found == w->max) {
@@ -475,12 +537,14 @@ static long ask_rump(struct wait *w, struct set *set, bool has_kicked)
 		if (has_kicked || is_shared)
 			event_drain(set->event);
 		__atomic_store_n(&w->words->pending, 0, __ATOMIC_RELAXED);
-		n = rump(w->call, RUMP_SYS_NOTIFY_WAIT, set->notifier, set->epoll,
-			 w->events + w->found, w->max - w->found);
+		n = interest_wait(w->call, &of, w->events + w->found, w->max - w->found, quiet);
 		self.inside--;
 	}
 	if (n)
-		__atomic_store_n(&w->words->pending, 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&w->words->pending, 1, __ATOMIC_SEQ_CST);
+	/* who has begun to wait since then may not have seen `pending`, and V was not raised */
+	if (n && quiet && __atomic_load_n(&w->words->waiters, __ATOMIC_SEQ_CST))
+		rump(w->call, RUMP_SYS_NOTIFY_LOOK, set->notifier);
 	if (self.deferred && !self.inside)
 		signals_deliver();
 	if (n > 0)
@@ -490,13 +554,14 @@ static long ask_rump(struct wait *w, struct set *set, bool has_kicked)
 }
 
 /* The host's part, after R's: a wait if there is nothing yet. */
-static long ask_host(struct wait *w, bool *ret_has_kicked)
+static long ask_host(struct wait *w, struct set *set, bool *ret_has_kicked)
 {
 	long count;
 
 	*ret_has_kicked = false;
 	__atomic_add_fetch(&w->words->waiters, 1, __ATOMIC_SEQ_CST);
-	if (!w->found && __atomic_load_n(&w->words->pending, __ATOMIC_SEQ_CST)) {
+	if (!w->found && (__atomic_load_n(&w->words->pending, __ATOMIC_SEQ_CST) ||
+			  interest_waits(&set->changes))) {
 		__atomic_sub_fetch(&w->words->waiters, 1, __ATOMIC_RELEASE);
 		return 1; /* once more */
 	}
@@ -525,12 +590,14 @@ static long wait_set(struct wait *w, struct set *set)
 		if (result > 0) {
 			has_kicked = drop_kick(w->events, &result);
 			w->found = result;
-			result = has_kicked ? ask_rump(w, set, true) : 0;
+			if (has_kicked || __atomic_load_n(&w->words->pending, __ATOMIC_ACQUIRE))
+				ask_rump(w, set, has_kicked);
 			if (w->found)
 				return w->found;
 		}
 	}
-	if (set->is_late || __atomic_load_n(&w->words->pending, __ATOMIC_ACQUIRE)) {
+	if (set->is_late || __atomic_load_n(&w->words->pending, __ATOMIC_ACQUIRE) ||
+	    interest_waits(&set->changes)) {
 		result = ask_rump(w, set, false);
 		if (result)
 			return result;
@@ -541,7 +608,7 @@ static long wait_set(struct wait *w, struct set *set)
 	}
 	/* R has been asked: a second answer would have the same events once more */
 	has_asked = w->found;
-	result = ask_host(w, &has_kicked);
+	result = ask_host(w, set, &has_kicked);
 	if (!result && has_kicked && !has_asked)
 		result = ask_rump(w, set, true);
 	if (result < 0)

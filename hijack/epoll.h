@@ -21,8 +21,12 @@ void epoll_lost(int fd);
  */
 bool epoll_is_ready(struct call *call, int fd);
 
-/* After a fork, in parent and child. */
-void epoll_forked(void);
+/* A rump descriptor is about to be closed. */
+void epoll_leave(struct call *call, int fd);
+
+/* Before a fork, and after it, in parent and child. */
+void epoll_prefork(struct call *call);
+void epoll_forked(bool is_child);
 
 /* For exec: what the program gets to know of fd, 4 numbers (the host's V is the last), and
  * the new program's part. */

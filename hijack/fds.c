@@ -67,6 +67,7 @@ long handle_close(struct call *call)
 	}
 	if (rump_fd == FDTABLE_PRIVATE)
 		return -EBADF;
+	epoll_leave(call, fd);
 	/* two threads may close it at once: one of them gets it */
 	rump_fd = fdtable_set(fd, FDTABLE_HOST);
 	if (rump_fd < 0)
@@ -98,6 +99,7 @@ long handle_close_range(struct call *call)
 		if (value >= 0) {
 			if (flags & CLOSE_RANGE_CLOEXEC)
 				continue;
+			epoll_leave(call, fd);
 			value = fdtable_set(fd, FDTABLE_HOST);
 			if (value >= 0)
 				rump(call, SYS_close, value);
@@ -168,6 +170,7 @@ long handle_dup2(struct call *call)
 	if (from == to)
 		return host_call(call);
 	drop_companion(call, to);
+	epoll_leave(call, to);
 	if (rump_fd < 0 && old < 0) {
 		result = host_call(call);
 		if (!is_error(result))

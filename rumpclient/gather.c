@@ -105,6 +105,7 @@ struct row {
 
 /* what only rump kernels have */
 #define SYS_rump_notify_poll RUMP_SYS_NOTIFY_POLL
+#define SYS_rump_notify_wait RUMP_SYS_NOTIFY_WAIT
 
 #define READS(name, ...) [SYS_##name] = {{__VA_ARGS__}},
 static const struct row rows[] = {

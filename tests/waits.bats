@@ -30,6 +30,7 @@ both() {
 @test "edge-triggered: each edge once" { both waits edges; }
 @test "EPOLLONESHOT" { both waits oneshots; }
 @test "MOD, DEL, EPOLLRDHUP, data, errors" { both waits changes; }
+@test "changes that no wait has followed yet" { both waits unseen; }
 @test "neither side starves where there is room for few events" { both waits few; }
 @test "timeouts, epoll_pwait2" { both waits times; }
 @test "sets in sets, in poll and in select" { both waits nested; }
@@ -75,7 +76,7 @@ _without_trap() {
 @test "over tcp://" {
 	local name
 	start_tcp_server
-	for name in edges oneshots changes few times lists; do
+	for name in edges oneshots changes unseen few times lists; do
 		_case waits $name
 	done
 	for name in tokens others shared; do

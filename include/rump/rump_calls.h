@@ -21,6 +21,12 @@ struct rump_notify_words {
 	unsigned int waiters; /* nonzero: somebody waits for V */
 };
 
+struct rump_notify_change {
+	int op, fd;		/* as in epoll_ctl() */
+	unsigned int events, reserved;
+	unsigned long long data;
+};
+
 /*
  * (words): a notifier for a new epoll descriptor, not `pending`.  Returns both: the epoll
  * descriptor, and the notifier << 32.  words: memory of the process that has the kernel in
@@ -31,10 +37,14 @@ struct rump_notify_words {
 /* (): a notifier for NOTIFY_POLL */
 #define RUMP_SYS_NOTIFY_NEW	381
 /*
- * (notifier, epoll descriptor, events, maxevents): epoll_wait() that does not wait, after
- * `pending` was cleared.  If something was there more may be: `pending` is set, V raised.
+ * (notifier, epoll descriptor, events, maxevents, changes, count): epoll_wait() that does not
+ * wait, after `pending` was cleared.  If something was there more may be: `pending` is set, V
+ * raised.  First so many epoll_ctl() of struct rump_notify_change are made, whose errors
+ * are not told.  maxevents 0: no events are taken, and NOTIFY_LOOK is made.
  */
 #define RUMP_SYS_NOTIFY_WAIT	382
+#define RUMP_NOTIFY_CHANGES	64		/* the largest count */
+#define RUMP_NOTIFY_QUIET	0x40000000	/* with maxevents: V is not raised, the caller comes again */
 /* (notifier): from now on somebody always waits, and may be in another process; V is raised */
 #define RUMP_SYS_NOTIFY_SHARE	383
 /*

@@ -8,7 +8,7 @@
 
 #include "waits.h"
 
-static struct epoll_event events[64];
+static struct epoll_event events[256];
 
 #define READY(set, max) epoll_wait((set), events, (max), 0)
 #define RUMP 1
@@ -124,6 +124,63 @@ static void changes(void)
 		;
 	CHECK(epoll_wait(set, events, 8, -1) == 1 && events[0].data.u64 == 4);
 	CHECK(FAILS(syscall(SYS_epoll_wait, set, 8, 8, 0), EFAULT));
+}
+
+/* Changes that no wait has followed yet count for whoever looks, and for what is left behind. */
+static void unseen(void)
+{
+	enum { MANY = 200 };
+	static struct way ways[MANY];
+	struct epoll_event none;
+	int copy, status, i;
+	pid_t pid;
+
+	make_set(0);
+	/* taken out, then closed, while the file lives on */
+	put(&rump_way);
+	CHECK((copy = dup(rump_way.in[0])) >= 0);
+	CHECK(epoll_ctl(set, EPOLL_CTL_DEL, rump_way.in[0], &none) == 0);
+	CHECK(close(rump_way.in[0]) == 0);
+	CHECK(READY(set, 8) == 0);
+	/* the number is another file's now, which nobody has put in */
+	CHECK(dup2(copy, rump_way.in[0]) == rump_way.in[0]);
+	CHECK(FAILS(epoll_ctl(set, EPOLL_CTL_MOD, rump_way.in[0], &none), ENOENT));
+	add(set, rump_way.in[0], EPOLLIN, 1);
+	CHECK(epoll_ctl(set, EPOLL_CTL_DEL, rump_way.in[0], &none) == 0);
+	CHECK(dup2(host_way.in[0], rump_way.in[0]) == rump_way.in[0]);
+	CHECK(READY(set, 8) == 0);
+	/* out and in again, more of them than are kept */
+	for (i = 0; i < MANY; i++) {
+		make_way(&ways[i], true);
+		add(set, ways[i].in[0], EPOLLOUT, i);
+	}
+	for (i = 0; i < MANY; i++) {
+		CHECK(epoll_ctl(set, EPOLL_CTL_DEL, ways[i].in[0], &none) == 0);
+		CHECK(FAILS(epoll_ctl(set, EPOLL_CTL_DEL, ways[i].in[0], &none), ENOENT));
+		CHECK(FAILS(epoll_ctl(set, EPOLL_CTL_MOD, ways[i].in[0], &none), ENOENT));
+		add(set, ways[i].in[0], i % 2 ? EPOLLIN : EPOLLOUT, MANY + i);
+		CHECK(FAILS(epoll_ctl(set, EPOLL_CTL_ADD, ways[i].in[0], &none), EEXIST));
+	}
+	CHECK(epoll_wait(set, events, 256, -1) == MANY / 2);
+	for (i = 0; i < MANY / 2; i++)
+		CHECK(events[i].events == EPOLLOUT && events[i].data.u64 >= MANY &&
+		      events[i].data.u64 % 2 == 0);
+	/* seen by poll(), and by a child */
+	change(set, ways[1].in[0], EPOLLOUT, 1);
+	for (i = 0; i < MANY; i += 2)
+		CHECK(epoll_ctl(set, EPOLL_CTL_DEL, ways[i].in[0], &none) == 0);
+	CHECK(poll(&(struct pollfd){set, POLLIN, 0}, 1, -1) == 1);
+	CHECK(READY(set, 256) == 1 && events[0].data.u64 == 1);
+	CHECK(close(set) == 0);
+	CHECK((set = epoll_create1(0)) >= 0);
+	add(set, ways[0].in[0], EPOLLIN, 1);
+	add(set, ways[2].in[0], EPOLLOUT, 2);
+	change(set, ways[0].in[0], EPOLLOUT, 3);
+	CHECK(epoll_ctl(set, EPOLL_CTL_DEL, ways[2].in[0], &none) == 0);
+	if (!(pid = fork()))
+		_exit(!(READY(set, 8) == 1 && events[0].data.u64 == 3));
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && !status);
+	CHECK(READY(set, 8) == 1 && events[0].data.u64 == 3);
 }
 
 /* Neither side starves where there is room for few. */
@@ -398,8 +455,8 @@ static void low_limit(void)
 }
 
 static const struct test_case cases[] = {
-	CASE(edges),  CASE(oneshots), CASE(changes), CASE(few),	  CASE(times),
-	CASE(nested), CASE(copies),   CASE(kinds),   CASE(lists), CASE(low_limit),
+	CASE(edges),  CASE(oneshots), CASE(changes), CASE(unseen), CASE(few),	    CASE(times),
+	CASE(nested), CASE(copies),   CASE(kinds),   CASE(lists),  CASE(low_limit),
 };
 
 int main(int argc, char **argv)

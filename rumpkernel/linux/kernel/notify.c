@@ -30,6 +30,7 @@
 #include <linux/slab.h>
 #include <linux/syscalls.h>
 #include <linux/uaccess.h>
+#include <linux/eventpoll.h>	/* uses what those above declare */
 #include <rump/rump_calls.h>
 #include <asm/rump.h>
 #include "notify.h"
@@ -281,18 +282,62 @@ SYSCALL_DEFINE0(rump_notify_new)
 	return fd;
 }
 
-SYSCALL_DEFINE4(rump_notify_wait, int, fd, int, epoll, struct epoll_event __user *, events,
-		int, max)
+/* Clears `pending` and looks; something there: it is set again, and V raised. */
+static long look_at_epoll(struct notifier *notifier)
 {
+	xchg(&READ_ONCE(notifier->words)->pending, 0);
+	if (!vfs_poll(notifier->epoll, NULL))
+		return 0;
+	now_pending(notifier);
+	return 1;
+}
+
+/* For who looks next, so that V need not tell of what they make ready. */
+static long make_changes(struct notifier *notifier, int epoll,
+			 const struct rump_notify_change __user *changes, unsigned int count)
+{
+	struct rump_notify_change change;
+	struct epoll_event event;
+	unsigned int i;
+
+	if (count > RUMP_NOTIFY_CHANGES)
+		return -EINVAL;
+	xchg(&READ_ONCE(notifier->words)->pending, 1);
+	for (i = 0; i < count; i++) {
+		if (copy_from_user(&change, &changes[i], sizeof(change)))
+			return -EFAULT;
+		event.events = (__force __poll_t)change.events;
+		event.data = change.data;
+		do_epoll_ctl(epoll, change.op, change.fd, &event, false);
+	}
+	return 0;
+}
+
+SYSCALL_DEFINE6(rump_notify_wait, int, fd, int, epoll, struct epoll_event __user *, events,
+		int, max, const struct rump_notify_change __user *, changes,
+		unsigned int, count)
+{
+	bool is_quiet = max & RUMP_NOTIFY_QUIET;
 	CLASS(fd, f)(fd);
 	struct notifier *notifier = notifier_of(f);
-	long ret;
+	long err = 0, ret;
 
 	if (IS_ERR(notifier))
 		return PTR_ERR(notifier);
+	if (!notifier->epoll)
+		return -EINVAL;
+	max &= ~RUMP_NOTIFY_QUIET;
+	if (count)
+		err = make_changes(notifier, epoll, changes, count);
+	if (err || !max) {
+		ret = look_at_epoll(notifier);
+		return err ?: ret;
+	}
 	xchg(&READ_ONCE(notifier->words)->pending, 0);
 	ret = sys_epoll_wait(epoll, events, max, 0);
-	if (ret)
+	if (ret && is_quiet)
+		xchg(&READ_ONCE(notifier->words)->pending, 1);
+	else if (ret)
 		now_pending(notifier);
 	return ret;
 }
@@ -320,13 +365,7 @@ SYSCALL_DEFINE1(rump_notify_look, int, fd)
 
 	if (IS_ERR(notifier))
 		return PTR_ERR(notifier);
-	if (!notifier->epoll)
-		return -EINVAL;
-	xchg(&READ_ONCE(notifier->words)->pending, 0);
-	if (!vfs_poll(notifier->epoll, NULL))
-		return 0;
-	now_pending(notifier);
-	return 1;
+	return notifier->epoll ? look_at_epoll(notifier) : -EINVAL;
 }
 
 static short look_at(struct table *table, const struct pollfd *entry)
