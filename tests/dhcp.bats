@@ -46,6 +46,8 @@ with_lease() {
 	jq -e '.[0].addr_info[0] | (.local | startswith("10.0.0.5")) and .prefixlen == 24 and
 		.valid_life_time <= 120 and .valid_life_time > 60' <(sed -n 1p "$T/out")
 	jq -e '.[0] | .gateway == "10.0.0.254" and .protocol == "dhcp"' <(sed -n 2p "$T/out")
+	# and given back, by a program that has said nothing else to the server
+	wait_until 10 grep -q DHCPRELEASE "$T/dnsmasq"
 	[ "$(sed -n '3,$p' "$T/out")" = $'box\nnameserver 10.0.0.53\nsearch example.org' ]
 }
 

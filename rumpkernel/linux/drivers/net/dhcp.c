@@ -14,6 +14,7 @@
  * while it waits for an answer (dhcp_link.c).  What came is judged by dhcp_packet.c.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/if_arp.h>
 #include <linux/inetdevice.h>
 #include <linux/jiffies.h>
@@ -28,6 +29,7 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/utsname.h>
+#include <net/arp.h>
 #include <net/net_namespace.h>
 
 #include "dhcp.h"
@@ -41,6 +43,8 @@
 #define DECLINE_PAUSE 10	/* seconds, RFC 2131, 3.1 (5) */
 #define NAK_PAUSE 1
 #define RELEASE_WAIT HZ
+#define RELEASE_TRIES 10
+#define RELEASE_TRY_MS 10
 
 struct dhcp {
 	struct list_head node;		/* of clients */
@@ -373,6 +377,33 @@ static long keep(struct dhcp *dhcp)
 	return err;
 }
 
+/* ---- the end ---- */
+
+static bool is_resolving(struct net_device *dev, __be32 address)
+{
+	struct neighbour *neighbour = __ipv4_neigh_lookup(dev, (__force u32)address);
+	bool result = neighbour && (READ_ONCE(neighbour->nud_state) & NUD_INCOMPLETE);
+
+	if (neighbour)
+		neigh_release(neighbour);
+	return result;
+}
+
+/*
+ * The message waits for ARP when nothing was sent to the server before, and the kernel
+ * ends when we have: a moment for the answer.
+ */
+static void release(struct dhcp *dhcp)
+{
+	__be32 server = dhcp->lease.server;
+	unsigned int i;
+
+	new_exchange(dhcp);
+	send(dhcp, DHCP_RELEASE, dhcp->lease.address, 0, server, server);
+	for (i = 0; i < RELEASE_TRIES && is_resolving(dhcp->link.dev, server); i++)
+		msleep(RELEASE_TRY_MS);
+}
+
 /* ---- the thread ---- */
 
 static int dhcp_thread(void *arg)
@@ -393,11 +424,8 @@ static int dhcp_thread(void *arg)
 			lease_drop(dhcp);
 		}
 	} while (err == -EAGAIN);
-	if (err == -EINTR && dhcp->is_bound) {
-		new_exchange(dhcp);
-		send(dhcp, DHCP_RELEASE, dhcp->lease.address, 0, dhcp->lease.server,
-		     dhcp->lease.server);
-	}
+	if (err == -EINTR && dhcp->is_bound)
+		release(dhcp);
 	if (err)
 		set_resolver(dhcp, false);
 	mutex_lock(&clients_lock);
