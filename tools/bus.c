@@ -276,10 +276,12 @@ static void ring_bells(const struct bus *bus, uint64_t to)
 		rump_bus_u32 *bells = bus_slot(bus->base, slot)->bells;
 
 		for (unsigned int i = 0; to & 1ULL << slot && i < RUMP_BUS_BELLS; i++) {
-			if (__atomic_load_n(&bells[i], __ATOMIC_SEQ_CST) != 1)
-				continue;
-			bus_file_ring(&bells[i]);
-			break;
+			rump_bus_u32 bell = __atomic_load_n(&bells[i], __ATOMIC_SEQ_CST);
+
+			if (bell == RUMP_BUS_ASLEEP)
+				bus_file_ring(&bells[i]);
+			if (bell)
+				break;
 		}
 	}
 }

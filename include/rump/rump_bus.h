@@ -16,10 +16,10 @@
  * Nobody waits for a reader that does not come: it finds itself more than a ring behind
  * and goes on at `start`, if that is less than a ring behind, else at `written`.
  *
- * Bells are futexes of their member: 1: wake me, 0: do not.  Who rings clears and wakes
- * in one call (FUTEX_WAKE_OP), for a member that is killed between the two would leave one
- * asleep whom nobody else wakes.  A bell is rung after the frame is written, and only if
- * those before it do not hear.
+ * Bells are futexes of their member: 1: wake me, 0: nobody hears this one, 2: no need, I
+ * look.  Who rings clears and wakes in one call (FUTEX_WAKE_OP), for a member that is killed
+ * between the two would leave one asleep whom nobody else wakes.  Bells are looked at after
+ * the frame is written, and only up to the first that is not 0.
  *
  * All numbers are little-endian and aligned.  Everything here may be changed at any time by
  * whoever may write to the file: copy, check, use.
@@ -74,6 +74,9 @@ struct rump_bus_header {
 #define RUMP_BUS_BELL_THREAD 0	/* a thread that waits for frames itself, or none */
 #define RUMP_BUS_BELL_SERVICE 1 /* the last resort */
 #define RUMP_BUS_BELLS 2
+
+#define RUMP_BUS_ASLEEP 1U
+#define RUMP_BUS_LOOKS 2U
 
 /* rump_bus_slot.address: the MAC address, its first byte lowest, and */
 #define RUMP_BUS_IS_UP (1ULL << 48)	 /* wants frames */

@@ -8,7 +8,8 @@
  * the vCPU by itself, and the interrupt, the softirq and its own lwp run on it: one
  * wake-up.  One thread at a time does so, the watcher.
  *
- * Each bell has two words.  The watcher's says 1 only while it sleeps.  The other one is
+ * Each bell has two words.  The watcher's says 1 only while it sleeps, and 2 while it looks
+ * for frames for a moment before that.  The other one is
  * that of a thread of the kernel's own, the last resort, which rests in futex_waitv all the
  * time: it is told to others (1) when there is no work left, and taken back when work
  * begins; neither costs a system call.  Who rings takes the first that says 1.  So a
@@ -103,6 +104,52 @@ static __always_inline void bell_drop(struct rump_bell *bell)
 	__atomic_fetch_sub(&bell->users, 1, __ATOMIC_SEQ_CST);
 }
 
+/* ---- how long the watcher looks before it sleeps ---- */
+
+/*
+ * A wake-up on another CPU costs 5 us, on virtual machines up to 50, and a peer that answers
+ * at once needs less than that.  So where recent waits were short the watcher looks for
+ * about as long as they were, and does so no more when that was in vain, but for a probe
+ * now and then, rarer and rarer.  As in sp/spin.h, whose times are cycles of the TSC, too.
+ */
+#define LOOK_US		2500U
+#define LOOK_LEAST	(3 * LOOK_US)
+#define LOOK_LIMIT	(20 * LOOK_US)	/* the longest average that is worth it */
+#define PROBE_OFTEN	16		/* waits from one probe to the next */
+#define PROBE_RAREST	1024
+
+static struct {			/* the watcher's */
+	u32 average;
+	u32 skipped, interval;
+	bool is_probe;
+} look;
+
+static u32 look_budget(const struct rumpuser_ops *user)
+{
+	static unsigned int cpus;
+
+	if (unlikely(!cpus))
+		cpus = user->host_cpus();
+	look.is_probe = look.average > LOOK_LIMIT;
+	if (cpus < 2 || (look.is_probe && ++look.skipped < PROBE_OFTEN + look.interval))
+		return 0;
+	look.skipped = 0;
+	return look.is_probe ? LOOK_LIMIT : max(3 * look.average, LOOK_LEAST);
+}
+
+static void look_learn(bool has_come, u32 cycles)
+{
+	if (has_come) {
+		look.average = look.is_probe ? 2 * cycles :
+			       look.average + (s32)(cycles - look.average) / 4;
+		look.interval = 0;
+	} else if (look.is_probe) {
+		look.interval = min(2 * look.interval + PROBE_OFTEN, PROBE_RAREST);
+	} else {
+		look.average = 2 * look.average + LOOK_LIMIT / 4;
+	}
+}
+
 /* ---- the watcher ---- */
 
 struct watch {
@@ -115,7 +162,7 @@ static void watch_add(struct watch *watch, struct rump_bell *bell, unsigned int 
 {
 	watch->bell[watch->count] = bell;
 	watch->waits[++watch->count] = (struct rumpuser_wait){
-		.word = bell->words + word, .value = 1, .is_shared = 1,
+		.word = bell->words + word, .value = RUMP_BUS_ASLEEP, .is_shared = 1,
 	};
 }
 
@@ -130,12 +177,49 @@ static int watch_sleep(struct rump_thread *thread, struct watch *watch)
 	return err;
 }
 
+static bool watch_has_work(const struct watch *watch)
+{
+	bool has_work = false;
+	unsigned int i;
+
+	for (i = 0; i < watch->count; i++)
+		has_work |= watch->bell[i]->has_work(watch->bell[i]);
+	return has_work;
+}
+
+static void watch_set(const struct watch *watch, u32 value)
+{
+	unsigned int i;
+
+	for (i = 0; i < watch->count; i++)
+		word_set(watch->bell[i]->words + RUMP_BUS_BELL_THREAD, value);
+}
+
+/* Something has come, for the thread or for a bell, while it looked. */
+static bool watch_look(struct rump_thread *thread, const struct watch *watch)
+{
+	u32 budget = look_budget(thread->user), cycles;
+	u64 start;
+	bool has_come;
+
+	if (!budget)
+		return false;
+	watch_set(watch, RUMP_BUS_LOOKS);
+	start = __builtin_ia32_rdtsc();
+	do {
+		__builtin_ia32_pause();
+		has_come = READ_ONCE(thread->futex) || watch_has_work(watch);
+		cycles = __builtin_ia32_rdtsc() - start;
+	} while (!has_come && cycles < budget);
+	look_learn(has_come, cycles);
+	return has_come;
+}
+
 static noinline int watch_bells(struct rump_thread *thread, struct rump_vcpu **ret_rung)
 {
 	struct rump_vcpu *v = &rump_vcpus[thread->cpu];
 	u32 i, count = READ_ONCE(bell_count);
 	struct watch watch;
-	bool has_work = false;
 	int err = 0;
 
 	watch.count = 0;
@@ -149,11 +233,12 @@ static noinline int watch_bells(struct rump_thread *thread, struct rump_vcpu **r
 			continue;
 		}
 		watch_add(&watch, bell, RUMP_BUS_BELL_THREAD);
-		word_set(bell->words + RUMP_BUS_BELL_THREAD, 1);
-		has_work |= bell->has_work(bell);
 	}
-	if (!has_work)
-		err = watch_sleep(thread, &watch);
+	if (!watch_look(thread, &watch)) {
+		watch_set(&watch, RUMP_BUS_ASLEEP);
+		if (!watch_has_work(&watch))
+			err = watch_sleep(thread, &watch);
+	}
 	for (i = 0; i < watch.count; i++) {
 		struct rump_bell *bell = watch.bell[i];
 
@@ -227,7 +312,7 @@ static void last_resort_loop(void *arg)
 		__atomic_store_n(&self->futex, 0, __ATOMIC_SEQ_CST);
 		for (i = 0; i < watch.count; i++) {
 			bell = watch.bell[i];
-			if (word_get(bell->words + RUMP_BUS_BELL_SERVICE) != 1 &&
+			if (word_get(bell->words + RUMP_BUS_BELL_SERVICE) != RUMP_BUS_ASLEEP &&
 			    __atomic_exchange_n(&bell->is_armed, 0, __ATOMIC_SEQ_CST))
 				is_rung |= post(bell, v);
 		}
@@ -251,7 +336,10 @@ void rump_bell_disarm(struct rump_bell *bell)
 void rump_bell_arm(struct rump_bell *bell)
 {
 	__atomic_store_n(&bell->is_armed, 1, __ATOMIC_SEQ_CST);
-	word_set(bell->words + RUMP_BUS_BELL_SERVICE, 1);
+	/* nobody is there: what says so was written by somebody else, and would keep us asleep */
+	if (!READ_ONCE(watcher) && word_get(bell->words + RUMP_BUS_BELL_THREAD))
+		word_set(bell->words + RUMP_BUS_BELL_THREAD, 0);
+	word_set(bell->words + RUMP_BUS_BELL_SERVICE, RUMP_BUS_ASLEEP);
 	if (!READ_ONCE(bell->is_watched))
 		rump_kick(last_resort);
 }

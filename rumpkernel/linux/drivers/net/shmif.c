@@ -13,8 +13,8 @@
  *
  * Nobody waits for others but the sender for a recipient that is nearly a ring behind: its
  * queue stops, so that the data stays in the sockets, whose TCP then slows down.  The
- * recipient rings when it has read; after a moment without progress it is not waited for
- * any more until it reads again.  A reader that was lapped has lost frames, and counts it.
+ * recipient rings when it has read; if that takes more than a moment it is not waited for
+ * in the next second.  A reader that was lapped has lost frames, and counts it.
  *
  * Nothing in the file is trusted: each word is read once, by accesses that may fail (the
  * file may become shorter at any time, which ends the interface), offload headers go
@@ -69,7 +69,7 @@ static int tell(struct shmif *shmif, bool is_up)
 	word = swab64(word) >> 16;
 	if (is_up)
 		word |= RUMP_BUS_IS_UP;
-	if (dev->flags & (IFF_PROMISC | IFF_ALLMULTI) || dev->promiscuity)
+	if (dev->promiscuity)
 		word |= RUMP_BUS_IS_PROMISC;
 	if (shmif->is_real)
 		word |= RUMP_BUS_IS_REAL;
@@ -104,7 +104,7 @@ static void on_bell(struct rump_bell *bell)
 static int shmif_open(struct net_device *dev)
 {
 	struct shmif *shmif = netdev_priv(dev);
-	int err;
+	int err, i;
 
 	if (shmif->is_broken)
 		return -EIO;
@@ -115,17 +115,23 @@ static int shmif_open(struct net_device *dev)
 		shmif_break(shmif);
 		return -EIO;
 	}
+	for (i = 0; i < RUMP_BUS_BELLS; i++)
+		bus_put32(shmif->bell.words + i, 0);
 	napi_enable(&shmif->napi);
 	err = rump_bell_add(&shmif->bell);
-	if (!err)
-		err = tell(shmif, true);
-	if (err) {
-		napi_disable(&shmif->napi);
-		return err;
-	}
+	if (err)
+		goto disable;
 	netif_carrier_on(dev);
+	err = tell(shmif, true);
+	if (err)
+		goto remove;
 	netif_start_queue(dev);
 	return 0;
+remove:
+	rump_bell_remove(&shmif->bell);
+disable:
+	napi_disable(&shmif->napi);
+	return err;
 }
 
 static int shmif_stop(struct net_device *dev)

@@ -26,6 +26,12 @@ struct shmif_members {
 	u64 mac[RUMP_BUS_SLOTS];
 };
 
+/* Whether a member that need not be woken reads indeed. */
+struct shmif_doubt {
+	unsigned long checked;	/* jiffies */
+	u64 seen, position;	/* then */
+};
+
 struct shmif {
 	struct net_device *dev;
 	struct napi_struct napi;
@@ -39,9 +45,10 @@ struct shmif {
 	u64 position;		/* in our ring */
 	u64 wake;		/* members to be woken at the end of a batch */
 	struct shmif_members members;
-	u64 stalled;		/* members that are not waited for ... */
-	u64 stalled_at[RUMP_BUS_SLOTS];	/* ... as long as they have seen no more than this */
+	u64 stalled;		/* members that are not waited for, until then */
+	unsigned long stalled_until[RUMP_BUS_SLOTS];
 	u64 seen[RUMP_BUS_SLOTS];	/* what we last saw of theirs */
+	struct shmif_doubt doubts[RUMP_BUS_SLOTS];
 	int waits_for;		/* the slot for which the queue is stopped, -1 */
 	struct timer_list timer;
 

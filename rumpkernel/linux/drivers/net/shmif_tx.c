@@ -13,8 +13,9 @@
 /* A member that has so much of our ring before it is waited for ... */
 #define FULL		(RUMP_BUS_RING - 3 * RUMP_BUS_FRAME_MAX)
 #define RESUME		(RUMP_BUS_RING / 2)
-/* ... so long */
+/* ... so long, and then not for so long */
 #define PATIENCE	msecs_to_jiffies(20)
+#define IMPATIENCE	msecs_to_jiffies(1000)
 
 /* ---- the others ---- */
 
@@ -45,8 +46,6 @@ static int members_read(struct shmif *shmif, u32 changes)
 		if (word & RUMP_BUS_IS_REAL)
 			members->real |= BIT_ULL(slot);
 	}
-	/* who is new has seen nothing of ours yet */
-	shmif->stalled &= members->up;
 	members->changes = changes;
 	return 0;
 }
@@ -92,20 +91,44 @@ netdev_features_t shmif_features(struct sk_buff *skb, struct net_device *dev,
 	return features;
 }
 
+/*
+ * A bell may say something else than is true: somebody of bad will wrote there.  Who has
+ * not read for a tick what was written for it is woken whatever its bells say.
+ */
+static bool is_deaf(struct shmif *shmif, unsigned int slot)
+{
+	struct shmif_doubt *doubt = &shmif->doubts[slot];
+	bool was_behind;
+	u64 seen;
+
+	if (doubt->checked == jiffies ||
+	    bus_get64(&shmif_slot(shmif, slot)->seen[shmif->bus.slot], &seen))
+		return false;
+	was_behind = doubt->seen == seen && doubt->position != seen;
+	doubt->checked = jiffies;
+	doubt->seen = seen;
+	doubt->position = shmif->position;
+	return was_behind;
+}
+
 void shmif_wake(struct shmif *shmif, u64 mask)
 {
 	for (; mask; mask &= mask - 1) {
-		struct rump_bus_slot *slot = shmif_slot(shmif, __ffs64(mask));
-		unsigned int i;
-		u32 is_asleep;
+		unsigned int i, n = __ffs64(mask);
+		struct rump_bus_slot *slot = shmif_slot(shmif, n);
+		u32 bell = 0;
 
 		for (i = 0; i < RUMP_BUS_BELLS; i++) {
-			if (bus_get32(&slot->bells[i], &is_asleep) || is_asleep != 1)
-				continue;
-			shmif->counts.rings++;
-			hyp()->bus_ring(&slot->bells[i]);
-			break;
+			if (!bus_get32(&slot->bells[i], &bell) && bell)
+				break;
 		}
+		if (bell != RUMP_BUS_ASLEEP) {
+			if (!is_deaf(shmif, n))
+				continue;
+			i = RUMP_BUS_BELL_SERVICE;
+		}
+		shmif->counts.rings++;
+		hyp()->bus_ring(&slot->bells[i]);
 	}
 }
 
@@ -177,7 +200,7 @@ static bool is_stalled(struct shmif *shmif, unsigned int slot)
 {
 	if (!(shmif->stalled & BIT_ULL(slot)))
 		return false;
-	if (shmif->seen[slot] == shmif->stalled_at[slot])
+	if (time_before(jiffies, shmif->stalled_until[slot]))
 		return true;
 	shmif->stalled &= ~BIT_ULL(slot);
 	return false;
@@ -233,24 +256,17 @@ void shmif_resume(struct shmif *shmif)
 void shmif_tx_timeout(struct timer_list *timer)
 {
 	struct shmif *shmif = from_timer(shmif, timer, timer);
-	u64 before;
 	int slot;
 
 	netif_tx_lock(shmif->dev);
 	slot = READ_ONCE(shmif->waits_for);
 	if (slot < 0)
 		goto unlock;
+	/* also one that reads a little now and then: the queue is that of all others, too */
 	if (!shmif_may_resume(shmif)) {
-		before = shmif->seen[slot];
-		backlog(shmif, slot);
-		if (shmif->seen[slot] != before) {	/* it is slow, but not dead */
-			bus_put32(&shmif_slot(shmif, shmif->bus.slot)->is_full, 1);
-			mod_timer(&shmif->timer, jiffies + PATIENCE);
-			goto unlock;
-		}
 		shmif->counts.stalled++;
 		shmif->stalled |= BIT_ULL(slot);
-		shmif->stalled_at[slot] = shmif->seen[slot];
+		shmif->stalled_until[slot] = jiffies + IMPATIENCE;
 	}
 	shmif_resume(shmif);
 unlock:
