@@ -307,3 +307,21 @@ _files() {
 	diff <(sed 's/:.*//' /proc/net/dev) \
 		<(rump_with socket=all:nolocal,net=no sed 's/:.*//' /proc/net/dev)
 }
+
+_time() {
+	socket=all:nolocal client python3 - <<-'END'
+		import socket, struct, time
+		s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+		s.bind(("127.0.0.1", 0))
+		s.setsockopt(socket.SOL_SOCKET, 29, 1)   # SO_TIMESTAMP
+		for n in range(10):
+		    before = time.time()
+		    s.sendto(b"x", s.getsockname())
+		    seconds, micro = struct.unpack("ll", s.recvmsg(10, 100)[1][0][2])
+		    after = time.time()
+		    # the one clock is read before the other
+		    assert before - 2e-4 < seconds + micro / 1e6 < after + 2e-4, (before, seconds, micro, after)
+	END
+}
+
+@test "the time of what arrives is the host's: not before it was sent" { on_each_kernel _time; }

@@ -25,8 +25,20 @@ static struct clocksource rump_clocksource = {
 	.rating = 500,
 	.read = clocksource_read,
 	.mask = CLOCKSOURCE_MASK(64),
+	/* nanoseconds */
+	.mult = 1 << 23,
+	.shift = 23,
 	.flags = CLOCK_SOURCE_IS_CONTINUOUS | CLOCK_SOURCE_VALID_FOR_HRES,
 };
+
+/*
+ * From the first moment on: before its first tick the kernel's own default stands still, and
+ * CLOCK_REALTIME, which is set then, would stay behind the host's by that.
+ */
+struct clocksource *__init clocksource_default_clock(void)
+{
+	return &rump_clocksource;
+}
 
 static int set_next_event(unsigned long delta, struct clock_event_device *device)
 {
@@ -78,7 +90,7 @@ void read_persistent_clock64(struct timespec64 *ts)
 
 void __init time_init(void)
 {
-	clocksource_register_hz(&rump_clocksource, NSEC_PER_SEC);
+	__clocksource_register(&rump_clocksource);
 	rump_timer_init_cpu();
 }
 
