@@ -39,6 +39,14 @@ int conf_component(char **words, struct rumpuser_boot_item *item, struct config_
 	return conf_no_more(words + 1, "one component a line", error);
 }
 
+/* A word of its own: it says what network there is, as `interface' does. */
+int conf_sockin(char **words, struct rumpuser_boot_item *item, struct config_error *error)
+{
+	item->kind = RUMPUSER_BOOT_COMPONENT;
+	item->name = "sockin";
+	return conf_no_more(words, "nothing behind it", error);
+}
+
 int conf_hostname(char **words, struct rumpuser_boot_item *item, struct config_error *error)
 {
 	if (!words[0])

@@ -12,6 +12,7 @@
 /* words[0] is the first behind the line's own name; ends with NULL. Fills item. */
 int conf_component(char **words, struct rumpuser_boot_item *item, struct config_error *error);
 int conf_mount(char **words, struct rumpuser_boot_item *item, struct config_error *error);
+int conf_sockin(char **words, struct rumpuser_boot_item *item, struct config_error *error);
 int conf_hostname(char **words, struct rumpuser_boot_item *item, struct config_error *error);
 int conf_mkdir(char **words, struct rumpuser_boot_item *item, struct config_error *error);
 

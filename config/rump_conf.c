@@ -354,6 +354,7 @@ static int run_include(struct parser *parser, char **words);
 
 static const struct statement statements[] = {
 	{"component", conf_component, NULL},
+	{"sockin", conf_sockin, NULL},
 	{"drive", NULL, run_drive},
 	{"mount", conf_mount, NULL},
 	{"mkdir", conf_mkdir, NULL},

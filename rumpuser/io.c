@@ -237,7 +237,8 @@ void io_run(struct rumpuser_io *io)
 	/* these raise none; the two system calls are not worth it */
 	if (io->op == RUMPUSER_IO_READ || io->op == RUMPUSER_IO_SYNC ||
 	    io->op == RUMPUSER_IO_CLOSE || io->op == RUMPUSER_IO_REMOTE_READ ||
-	    io->op == RUMPUSER_IO_REMOTE_WRITE) {
+	    io->op == RUMPUSER_IO_REMOTE_WRITE || io->op == RUMPUSER_IO_POLL ||
+	    io->flags & RUMPUSER_IO_QUIET) {
 		finish(io);
 		return;
 	}

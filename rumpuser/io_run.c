@@ -2,6 +2,7 @@
 /* io_run.c - what one I/O request does to its host file. */
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -206,6 +207,17 @@ static long do_call(const struct rumpuser_io *io)
 	return result;
 }
 
+static long do_poll(const struct rumpuser_io *io, int fd)
+{
+	struct pollfd poll = {.fd = fd, .events = (short)io->offset};
+	long count;
+
+	do
+		count = host_call(SYS_poll, &poll, 1, 0);
+	while (count == -EINTR);
+	return count < 0 ? count : poll.revents;
+}
+
 long io_execute(struct rumpuser_io *io)
 {
 	int fd;
@@ -246,6 +258,8 @@ long io_execute(struct rumpuser_io *io)
 		return do_discard(io, fd);
 	case RUMPUSER_IO_ZERO:
 		return do_zero(io, fd);
+	case RUMPUSER_IO_POLL:
+		return do_poll(io, fd);
 	default:
 		return -EINVAL;
 	}

@@ -55,6 +55,8 @@ enum rumpuser_io_op {
 	RUMPUSER_IO_REMOTE_WRITE,
 	RUMPUSER_IO_BUS_OPEN,	/* bus_open(path, bus) */
 	RUMPUSER_IO_BUS_CLOSE,	/* bus_close(bus) */
+	/* poll(2) of file, at once: which of the events in `offset` are there */
+	RUMPUSER_IO_POLL,
 };
 
 struct rumpuser_iovec {		/* the layout of struct iovec */
@@ -64,6 +66,7 @@ struct rumpuser_iovec {		/* the layout of struct iovec */
 
 #define RUMPUSER_IO_FUA		1	/* WRITE, ZERO: on stable storage when done */
 #define RUMPUSER_IO_NEW_HANDLE	2	/* CALL: it returns a new fd; the result is a handle for it */
+#define RUMPUSER_IO_QUIET	4	/* CALL: it raises no signal, and so needs none kept away */
 
 struct rumpuser_io {
 	struct rumpuser_io *next;		/* rumpuser's */

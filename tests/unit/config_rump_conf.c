@@ -89,6 +89,7 @@ static const struct {
 	 "mount [/o] [ov] [overlay] [lowerdir=/a b:/c]"},
 	{"mount fuse.sshfs u@h:/ /s rw", "mount [/s] [u@h:/] [fuse.sshfs] [rw]"},
 	{"mount ext4 /dev/vda /mnt acl,bg,v3", "mount [/mnt] [/dev/vda] [ext4] [acl,bg,v3]"},
+	{"sockin", "component [sockin] [] [] []"},
 	{"hostname box", "hostname [box] [] [] []"},
 	{"hostname a-b.example_1.org", "hostname [a-b.example_1.org] [] [] []"},
 	{"mkdir /a", "mkdir [/a] [] [] []"},
@@ -193,7 +194,7 @@ static const struct {
 	const char *text, *error;
 } bad[] = {
 	{"compnent xfs", "1: unknown word 'compnent': did you mean 'component'? known: component "
-			 "drive mount mkdir hostname sysctl interface address route dhcp up "
+			 "sockin drive mount mkdir hostname sysctl interface address route dhcp up "
 			 "autoconf6 bridge nameserver host include"},
 	{"\"\"", "1: unknown word '': known: component *"},
 	{"component", "1: component: want the component's NAME such as xfs"},
@@ -234,6 +235,7 @@ static const struct {
 	{"mount ext4 /dev/vda /mnt ro noatime", "1: mount: unknown word 'noatime': want OPTIONS "
 						"such as ro,noatime in one word"},
 	{"hostname", "1: hostname: want a NAME such as box"},
+	{"sockin eth0", "1: sockin: unknown word 'eth0': want nothing behind it"},
 	{"hostname a b", "1: hostname: unknown word 'b': want one name"},
 	{"hostname \"a b\"", "1: hostname: 'a b': want a host name such as *"},
 	{"mkdir", "1: mkdir: want an absolute PATH such as /mnt"},

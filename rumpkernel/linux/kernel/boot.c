@@ -26,7 +26,9 @@
 #include "../drivers/net/dhcp.h"
 #include "../drivers/net/netconfig.h"
 #include "../drivers/net/resolver.h"
+#include "../drivers/sockin/claim.h"
 #include "module_index.h"
+#include "nfs_options.h"
 
 #define DEFAULT_MEMORY	(128UL << 20)
 #define MIN_MEMORY	(16UL << 20)
@@ -233,7 +235,9 @@ static unsigned long split_options(const char *options, char *data, size_t size)
 /* Why a component that is known does not load. */
 static void explain_load(const char *name, long err, char *why, size_t why_size)
 {
-	if (err == -ELIBACC)
+	if (!strcmp(name, "sockin") && *rump_claim_why())
+		snprintf(why, why_size, "sockin: %s", rump_claim_why());
+	else if (err == -ELIBACC)
 		snprintf(why, why_size, "component '%s': %s is missing in %s (RUMP_MODULES)", name,
 			 rump_module_missing(), hyp()->module_dir());
 	else
@@ -241,10 +245,11 @@ static void explain_load(const char *name, long err, char *why, size_t why_size)
 			 err == -ENOEXEC ? " (no module of this kernel)" : "");
 }
 
-/* Mounts, with the type found by looking when there is none; why gets the reason. */
+/* Mounts, with the type found by looking when there is none; why gets the reason.  data: a page. */
 static long __ref mount_one(const char *type, const char *source, const char *target,
-		      unsigned long flags, const char *data, char *why, size_t why_size)
+		      unsigned long flags, char *data, char *why, size_t why_size)
 {
+	char *again;
 	long err;
 
 	if (!*type || !strcmp(type, "auto")) {
@@ -254,9 +259,16 @@ static long __ref mount_one(const char *type, const char *source, const char *ta
 			return -ENODEV;
 		}
 	}
-	err = init_mount(source, target, type, flags, (void *)data);
-	if (err == -EACCES || err == -EROFS)	/* a read-only disk */
-		err = init_mount(source, target, type, flags | MS_RDONLY, (void *)data);
+	err = rump_nfs_options(type, source, data, PAGE_SIZE, why, why_size);
+	if (err)
+		return err;
+	again = kmemdup(data, PAGE_SIZE, GFP_KERNEL);
+	if (!again)
+		return -ENOMEM;
+	err = init_mount(source, target, type, flags, data);
+	if (err == -EACCES || err == -EROFS)	/* a read-only disk; the first try has cut data up */
+		err = init_mount(source, target, type, flags | MS_RDONLY, again);
+	kfree(again);
 	if (err == -ENODEV) {
 		long load_err = rump_component_load(type);
 		size_t used;
@@ -580,11 +592,25 @@ static char *copy_string(const char *string)
 			kstrdup("", GFP_KERNEL);
 }
 
+/* The same, in a page: path_mount() ends it there. */
+static char *copy_data(const char *string)
+{
+	char *copy = copy_string(string), *page;
+
+	if (IS_ERR_OR_NULL(copy))
+		return copy;
+	page = kzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (page)
+		strscpy(page, copy, PAGE_SIZE);
+	kfree(copy);
+	return page;
+}
+
 static long mount_request(void *arg)
 {
 	struct mount_request *request = arg;
 	char *type = copy_string(request->type), *source = copy_string(request->source);
-	char *target = copy_string(request->target), *data = copy_string(request->data);
+	char *target = copy_string(request->target), *data = copy_data(request->data);
 	char why[WHY_SIZE];
 	long err = 0;
 

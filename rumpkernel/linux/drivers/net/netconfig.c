@@ -19,6 +19,7 @@
 #include <net/addrconf.h>
 #include <net/ndisc.h>
 
+#include "../sockin/claim.h"
 #include "interface.h"
 #include "netconfig.h"
 
@@ -118,6 +119,9 @@ long rump_netconfig_create(const char *name, const char *to, char *why, size_t w
 	unsigned int i;
 	long err;
 
+	err = rump_claim_native(name, why, why_size);
+	if (err)
+		return err;
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (!has_prefix(name, kinds[i].prefix))
 			continue;
@@ -220,7 +224,8 @@ long rump_netconfig_address(const char *name, const struct rump_address *address
 {
 	struct rump_why text = {};
 	/* up first: without IPv6's state, which comes with it, there is no IPv6 address */
-	long err = rump_netconfig_up(name, true, 0, why, why_size);
+	long err = rump_claim_native(name, why, why_size) ?:
+		   rump_netconfig_up(name, true, 0, why, why_size);
 
 	if (err)
 		return err;
