@@ -74,8 +74,8 @@ class Serving:
         self.process.communicate()
 
 
-def ask(words, address, rounds, env=None):
-    return figures([*words, "link", address, PORT, rounds], {"LD_LIBRARY_PATH": LIB, **(env or {})})
+def ask(words, address, rounds, env=None, port=PORT):
+    return figures([*words, "link", address, port, rounds], {"LD_LIBRARY_PATH": LIB, **(env or {})})
 
 
 def veth(rounds):
