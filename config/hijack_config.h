@@ -72,7 +72,7 @@ struct hijack_config {
 	/* of these two the default is yes where sockets of inet or inet6 are routed */
 	bool has_net;	   /* net=: /proc/net, /sys/class/net are the rump kernel's */
 	bool has_resolver; /* resolver=: so are the files that names are looked up by */
-	int fdoff;	  /* fdoff=; -1: not given */
+	int fdoff;	   /* fdoff=; -1: not given */
 
 	enum hijack_kernel kernel;
 	bool kernel_is_set; /* kernel= was given: RUMP_SERVER does not change it */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* rump_pub_netconfig_*(): what each does, as the sockets of the kernel see it, and what it refuses. */
+/* rump_pub_netconfig_*(): what each does, as the sockets of the kernel see it, and what it refuses.
+ */
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -73,7 +74,8 @@ static void interfaces(const char *bus)
 	is_int(rump_pub_netconfig_ifcreate("shmif0"), 0, "ifcreate shmif0");
 	is_int(rump_pub_netconfig_ifcreate("shmif0"), EEXIST, "... twice");
 	is_int(flags_of("shmif0"), -1, "... is not there yet");
-	is_int(rump_pub_netconfig_ifsetlinkstr("shmif0", "/no/such/folder/bus"), ENOENT, "no such folder");
+	is_int(rump_pub_netconfig_ifsetlinkstr("shmif0", "/no/such/folder/bus"), ENOENT,
+	       "no such folder");
 	is_int(rump_pub_netconfig_ifsetlinkstr("shmif0", bus), 0, "ifsetlinkstr, in another try");
 	ok(flags_of("shmif0") >= 0, "... is there");
 	is_int(rump_pub_netconfig_ifsetlinkstr("shmif0", bus), EBUSY, "... twice");
@@ -96,14 +98,19 @@ static void addresses(void)
 	is_int(rump_pub_netconfig_ipv4_gw("10.0.0.254"), 0, "a gateway");
 	is_int(reaches("10.9.9.9"), 0, "... leads everywhere");
 	is_int(rump_pub_netconfig_ipv4_gw("10.0.0.253"), EEXIST, "... twice");
-	is_int(rump_pub_netconfig_ipv4_ifaddr("shmif0", "10.0.0.1", "255.0.255.0"), EINVAL, "a mask");
-	is_int(rump_pub_netconfig_ipv4_ifaddr("shmif0", "10.0.0", "255.0.0.0"), EINVAL, "half an address");
+	is_int(rump_pub_netconfig_ipv4_ifaddr("shmif0", "10.0.0.1", "255.0.255.0"), EINVAL,
+	       "a mask");
+	is_int(rump_pub_netconfig_ipv4_ifaddr("shmif0", "10.0.0", "255.0.0.0"), EINVAL,
+	       "half an address");
 	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("shmif0", "10.0.0.1", 33), EINVAL, "33 bits");
 	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("shmif0", "10.0.0.1", -1), EINVAL, "-1 bits");
-	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("shmif0", "fd00::1", 24), EINVAL, "the other family");
-	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("shmif9", "10.0.0.1", 24), ENODEV, "nothing's address");
+	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("shmif0", "fd00::1", 24), EINVAL,
+	       "the other family");
+	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("shmif9", "10.0.0.1", 24), ENODEV,
+	       "nothing's address");
 
-	is_int(rump_pub_netconfig_ipv6_gw("fd00::fe"), ENETUNREACH, "an IPv6 gateway in no network");
+	is_int(rump_pub_netconfig_ipv6_gw("fd00::fe"), ENETUNREACH,
+	       "an IPv6 gateway in no network");
 	is_int(rump_pub_netconfig_ipv6_ifaddr("shmif0", "fd00::1", 64), 0, "an IPv6 address");
 	is_int(reaches("fd00::2"), 0, "... is used at once");
 	is_int(rump_pub_netconfig_ipv6_gw("fe80::1%shmif0"), 0, "a link-local gateway");

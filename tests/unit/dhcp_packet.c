@@ -64,7 +64,8 @@ static int parse(const struct message *message, struct dhcp_reply *reply)
 
 static void whole(struct message *message)
 {
-	static const u8 routes[] = {24, 10, 9, 8, 10, 0, 0, 2, 0, 10, 0, 0, 3, 12, 172, 31, 0, 0, 0, 0};
+	static const u8 routes[] = {24, 10, 9, 8,  10,	0,  0, 2, 0, 10,
+				    0,	0,  3, 12, 172, 31, 0, 0, 0, 0};
 
 	begin(message, DHCP_ACK);
 	add32(message, OPTION_SERVER, 0x0a000001);
@@ -167,7 +168,8 @@ static int with_option(u8 code, const void *value, size_t length, struct dhcp_re
 
 static void bad(void)
 {
-	static const u32 addresses[] = {0, 0x7f000001, 0xe0000001, 0xffffffff, 0x0a0000ff, 0x0a000000};
+	static const u32 addresses[] = {0,	    0x7f000001, 0xe0000001,
+					0xffffffff, 0x0a0000ff, 0x0a000000};
 	struct message message;
 	struct dhcp_reply reply;
 
@@ -247,7 +249,8 @@ static void headers(void)
 	is_int(dhcp_unwrap(packet, length, false, &message, &got), 0,
 	       "with the ports the other way round it is, and the sums are right");
 	is_int(got, length - 28, "... of that length");
-	is_int(dhcp_unwrap(packet, length + 0, true, &message, &got), 0, "... or need not be looked at");
+	is_int(dhcp_unwrap(packet, length + 0, true, &message, &got), 0,
+	       "... or need not be looked at");
 	packet[40]++;
 	is_int(dhcp_unwrap(packet, length, false, &message, &got), -EINVAL, "a wrong sum of UDP's");
 	packet[40]--;
@@ -297,8 +300,9 @@ static void random_messages(void)
 	for (u32 i = 0; i < rounds; i++) {
 		message = good_one;
 		for (u32 changes = draw(6); changes > 0; changes--)
-			message.bytes[draw(4) ? AT_OPTIONS + draw((u32)(message.length - AT_OPTIONS)) :
-						draw((u32)message.length)] = (u8)draw(256);
+			message.bytes[draw(4) ? AT_OPTIONS +
+							draw((u32)(message.length - AT_OPTIONS))
+					      : draw((u32)message.length)] = (u8)draw(256);
 		if (!draw(4))
 			message.length = draw((u32)message.length + 1);
 		if (parse(&message, &reply))
@@ -306,7 +310,8 @@ static void random_messages(void)
 		taken++;
 		insane += !is_sane(&reply);
 	}
-	ok(taken > rounds / 10 && taken < rounds, "%u of %u random messages were taken", taken, rounds);
+	ok(taken > rounds / 10 && taken < rounds, "%u of %u random messages were taken", taken,
+	   rounds);
 	is_int(insane, 0, "... and all could be used as they were");
 }
 
