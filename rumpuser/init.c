@@ -193,6 +193,12 @@ static struct rumpuser_ops ops = {
 	.bus_ring = bus_ring,
 	.wait_any = wait_any,
 
+	.net_read = net_read,
+	.net_write = net_write,
+	.net_wait = net_wait,
+	.net_kick = net_kick,
+	.net_close = net_close,
+
 	.module_dir = module_dir,
 	.boot_items = boot_items,
 	.boot_conf = boot_conf,

@@ -241,6 +241,10 @@ long io_execute(struct rumpuser_io *io)
 	case RUMPUSER_IO_BUS_CLOSE:
 		bus_close(io->bus);
 		return 0;
+	case RUMPUSER_IO_NET_OPEN:
+		return net_open(io->net);
+	case RUMPUSER_IO_NET_ADDRESS:
+		return net_set_address(io->net);
 	default:
 		break;
 	}

@@ -135,6 +135,15 @@ void bus_close(struct rumpuser_bus *bus);
 void bus_ring(unsigned int *bell);
 int wait_any(const struct rumpuser_wait *waits, unsigned int count);
 
+/* ---- net.c ---- */
+int net_open(struct rumpuser_net *net);
+int net_set_address(struct rumpuser_net *net);
+long net_read(struct rumpuser_net *net, const struct rumpuser_iovec *iov, unsigned int iov_count);
+long net_write(struct rumpuser_net *net, struct rumpuser_net_frame *frames, unsigned int count);
+unsigned int net_wait(struct rumpuser_net *net, unsigned int events);
+void net_kick(struct rumpuser_net *net);
+void net_close(struct rumpuser_net *net);
+
 /* ---- signal.c ---- */
 int signal_start(void);
 

@@ -57,6 +57,8 @@ enum rumpuser_io_op {
 	RUMPUSER_IO_BUS_CLOSE,	/* bus_close(bus) */
 	/* poll(2) of file, at once: which of the events in `offset` are there */
 	RUMPUSER_IO_POLL,
+	RUMPUSER_IO_NET_OPEN,	/* net_open(net) */
+	RUMPUSER_IO_NET_ADDRESS, /* net_set_address(net, net->address) */
 };
 
 struct rumpuser_iovec {		/* the layout of struct iovec */
@@ -90,6 +92,7 @@ struct rumpuser_io {
 			const char *bus_path;
 			struct rumpuser_bus *bus;
 		};
+		struct rumpuser_net *net;	/* NET_OPEN, NET_ADDRESS */
 	};
 	unsigned int call_handles;		/* bit n: argument n is a handle, translated to an fd */
 	/* called by the I/O thread when the request is finished; may not block */
@@ -310,6 +313,45 @@ struct rumpuser_wait {
 
 #define RUMPUSER_WAITS_MAX 32
 
+/* ---- Ethernet interfaces on the host: drivers/net/virtif.c, rumpuser/net.c ---- */
+
+/* what the host's end takes and gives with the header of virtio (struct virtio_net_hdr) */
+#define RUMPUSER_NET_CSUM	1	/* checksums that are not there yet */
+#define RUMPUSER_NET_TSO	2	/* TCP segments of up to 64 KiB */
+#define RUMPUSER_NET_USO	4	/* trains of UDP datagrams */
+
+#define RUMPUSER_NET_HEADER	10	/* bytes of that header, before each frame */
+
+/* of net_wait */
+#define RUMPUSER_NET_INPUT	1	/* a frame can be read, or the link is down */
+#define RUMPUSER_NET_OUTPUT	2	/* a frame can be written */
+
+struct rumpuser_net {
+	/* the kernel's; words and name until net_open() returns only */
+	const char *name;		/* virt0 */
+	const char *words;		/* rump.conf(5) */
+	void (*thread)(void *arg);	/* has a host thread from net_open() on, closes at its end */
+	void *arg;
+	/* the host's */
+	unsigned int header_size;	/* RUMPUSER_NET_HEADER, or 0: without one */
+	unsigned int offloads;
+	unsigned int mtu;		/* to begin with */
+	unsigned int is_up;
+	unsigned int has_address;	/* else any will do */
+	unsigned char address[6];
+	char backend[64];		/* "tap tap0", for people */
+	char why[256];			/* after an error, or when the link went down: what, and the remedy */
+	void *host;
+};
+
+/* A frame to be written. */
+struct rumpuser_net_frame {
+	struct rumpuser_iovec *iov;	/* with the header first, if there is one */
+	unsigned int iov_count;
+	unsigned int length;		/* bytes of all */
+	int error;			/* 0: the host has it; -errno: it was dropped */
+};
+
 struct rumpuser_ops {
 	int version;
 
@@ -403,6 +445,32 @@ struct rumpuser_ops {
 	 * most. [blocks]
 	 */
 	int (*wait_any)(const struct rumpuser_wait *waits, unsigned int count);
+
+	/* ---- Ethernet interfaces ---- */
+	/* NET_OPEN is the way to open one.  These are made by host threads without a virtual CPU. */
+	/*
+	 * One frame, with its header if there is one: bytes; -EAGAIN: none; -EMSGSIZE: one was
+	 * dropped, for it does not fit or is no frame; -ENETDOWN: the link is down, net->why says
+	 * why.  Only by the interface's own thread.  Does not wait.
+	 */
+	long (*net_read)(struct rumpuser_net *net, const struct rumpuser_iovec *iov,
+			 unsigned int iov_count);
+	/*
+	 * How many of the frames are dealt with, at least one; -EAGAIN: wait for OUTPUT;
+	 * -ENETDOWN.  By one thread at a time.  Does not wait.
+	 */
+	long (*net_write)(struct rumpuser_net *net, struct rumpuser_net_frame *frames,
+			  unsigned int count);
+	/*
+	 * Sleeps until one of `events' or a kick: what there is of events.  A link that is
+	 * down is tried again from time to time: net->is_up tells.  Only by the interface's own
+	 * thread. [blocks]
+	 */
+	unsigned int (*net_wait)(struct rumpuser_net *net, unsigned int events);
+	/* Ends a net_wait(), or the next one.  Does not block; from kernel stacks. */
+	void (*net_kick)(struct rumpuser_net *net);
+	/* The last use.  Nobody reads or writes meanwhile. [blocks] */
+	void (*net_close)(struct rumpuser_net *net);
 
 	/* ---- modules and boot configuration ---- */
 	/* the folder of modules, from RUMP_MODULES or beside the library */

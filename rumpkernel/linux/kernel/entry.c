@@ -207,7 +207,7 @@ static __always_inline void set_gs(struct rump_vcpu *v, struct rump_thread *thre
  * Runs what there is to run on a vCPU that the thread has locked, until the
  * vCPU is idle, the thread's own call is done, or another thread gets it.
  */
-static __always_inline void vcpu_run(struct rump_vcpu *v, struct rump_thread *thread)
+static __always_inline void run_stacks(struct rump_vcpu *v, struct rump_thread *thread)
 {
 	struct rump_thread *next;
 
@@ -233,6 +233,36 @@ static __always_inline void vcpu_run(struct rump_vcpu *v, struct rump_thread *th
 		if (likely(!READ_ONCE(v->p.pending)) || !vcpu_trylock(v, owner_of(thread)))
 			return;
 	}
+}
+
+/*
+ * What the kernel has left for the host, on the way out.  It may be the cause of an interrupt
+ * (frames that are written can be freed), and that of more work.
+ */
+static noinline void run_host_work(struct rump_vcpu *v, struct rump_thread *thread)
+{
+	struct rump_host_work *work, *next;
+
+	if (thread->holds_vcpu) {
+		rump_host_work_kick(v);
+		return;
+	}
+	while (READ_ONCE(v->host_work.first)) {
+		llist_for_each_entry_safe(work, next, llist_del_all(&v->host_work), node) {
+			smp_store_release(&work->is_queued, 0);
+			work->run(work, v->p.cpu);
+			atomic_dec(&work->users);
+		}
+		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(thread)))
+			run_stacks(v, thread);
+	}
+}
+
+static __always_inline void vcpu_run(struct rump_vcpu *v, struct rump_thread *thread)
+{
+	run_stacks(v, thread);
+	if (unlikely(READ_ONCE(v->host_work.first)))
+		run_host_work(v, thread);
 }
 
 static void take_given(struct rump_thread *thread)

@@ -31,6 +31,15 @@ static void host_done(struct rumpuser_io *host)
 		rump_raise(v->p.cpu, RUMP_IRQ_IO, rump_user);
 }
 
+/* Whoever calls takes the vCPU next, if it is free. */
+void rump_io_signal(struct rump_io *io)
+{
+	struct rump_vcpu *v = &rump_vcpus[io->cpu];
+
+	llist_add(&io->node, &v->io_done);
+	__atomic_fetch_or(&v->p.pending, RUMP_IRQ_IO, __ATOMIC_SEQ_CST);
+}
+
 void rump_io_irq(void)
 {
 	struct llist_node *list = llist_reverse_order(llist_del_all(&this_vcpu()->io_done));
@@ -63,6 +72,27 @@ void rump_io_submit(struct rump_io *io)
 		thread->user->io_submit(&io->host);
 }
 EXPORT_SYMBOL(rump_io_submit);
+
+void rump_host_work_queue(struct rump_host_work *work)
+{
+	if (READ_ONCE(work->is_queued) || xchg(&work->is_queued, 1))
+		return;
+	atomic_inc(&work->users);
+	llist_add(&work->node, &this_vcpu()->host_work);
+}
+EXPORT_SYMBOL(rump_host_work_queue);
+
+/* The thread that runs the vCPU goes on with something else. */
+void rump_host_work_kick(struct rump_vcpu *v)
+{
+	struct rump_host_work *work, *next;
+
+	llist_for_each_entry_safe(work, next, llist_del_all(&v->host_work), node) {
+		smp_store_release(&work->is_queued, 0);
+		work->kick(work);
+		atomic_dec(&work->users);
+	}
+}
 
 static void wait_complete(struct rump_io *io)
 {

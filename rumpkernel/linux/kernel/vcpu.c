@@ -233,6 +233,10 @@ struct task_struct *__switch_to(struct task_struct *prev, struct task_struct *ne
 	/* our caller's I/O must not wait until the thread has done others' work */
 	if (unlikely(!llist_empty(&thread->io_queue)) && !is_idle_task(next))
 		rump_io_flush_thread(thread);
+	/* likewise, unless it leaves soon */
+	if (unlikely(!llist_empty(&v->host_work)) && !is_idle_task(next) &&
+	    (!rump_wants_out(thread) || thread->is_service))
+		rump_host_work_kick(v);
 	v->prev = prev;
 	v->p.current_task = next;
 	rump_switch_stack(&prev->thread.sp, next->thread.sp);

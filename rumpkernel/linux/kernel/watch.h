@@ -46,9 +46,4 @@ void rump_bell_raise(struct rump_bell *bell);
  */
 int rump_watch_wait(struct rump_thread *thread, struct rump_vcpu **ret_rung);
 
-/* entry.c: takes pending interrupts of the vCPU if nobody runs it */
-void rump_run_pending(struct rump_vcpu *v, struct rump_thread *thread);
-/* an object for a host thread of the kernel's own that calls nothing */
-struct rump_thread *rump_thread_own(const struct rumpuser_ops *user);
-
 #endif

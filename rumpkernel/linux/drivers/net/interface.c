@@ -17,6 +17,7 @@
 
 static const struct rump_interface_type *const types[] = {
 	&rump_shmif,
+	&rump_virtif,
 };
 
 char *rump_next_word(char **at)

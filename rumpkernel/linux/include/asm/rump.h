@@ -106,6 +106,7 @@ struct rump_vcpu {
 	/* written by others */
 	struct rump_thread *entry_queue ____cacheline_aligned_in_smp;
 	struct llist_head io_done;
+	struct llist_head host_work;	/* for the host thread that leaves it */
 
 	/* the service thread: sleeps until the next clock event */
 	u64 deadline ____cacheline_aligned_in_smp; /* 0: none */
@@ -208,6 +209,10 @@ long rump_enter(struct rump_thread *thread, long nr);
 /* the same with arguments */
 long rump_request(struct rump_thread *thread, long nr, unsigned long a1, unsigned long a2);
 struct rump_thread *rump_thread_current(void);
+/* an object for a host thread of the kernel's own that calls nothing: set_thread() is its affair */
+struct rump_thread *rump_thread_own(const struct rumpuser_ops *user);
+/* what is pending on a vCPU, if nobody runs it */
+void rump_run_pending(struct rump_vcpu *v, struct rump_thread *thread);
 rump_export long rump_syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6);
 /* runs fn(arg) in kernel context on the caller's lwp; from host stacks only */
 long rump_kernel_call(long (*fn)(void *), void *arg);
@@ -277,6 +282,30 @@ struct rump_io {
 	struct completion *waiter;		/* rump_io_wait()'s */
 	unsigned int cpu;
 };
+
+/* From a host thread: io->complete() is to run in interrupt context.  rump_run_pending(). */
+void rump_io_signal(struct rump_io *io);
+
+/*
+ * Work on the host that whoever leaves the vCPU next carries out, once it is free: frames
+ * that were queued are written by the thread that queued them.
+ */
+struct rump_host_work {
+	struct llist_node node;
+	u32 is_queued;
+	atomic_t users;			/* that it must outlive */
+	/*
+	 * On a host stack, without a vCPU; may be called by several threads at once.  They take
+	 * the vCPU again, if it is free and an interrupt of it is raised.
+	 */
+	void (*run)(struct rump_host_work *work, unsigned int cpu);
+	/* nobody leaves soon: it is for another thread; on kernel stacks, any context */
+	void (*kick)(struct rump_host_work *work);
+};
+
+/* On kernel stacks, preemption disabled. */
+void rump_host_work_queue(struct rump_host_work *work);
+void rump_host_work_kick(struct rump_vcpu *v);
 
 /* Hands a request to the host; may be called with interrupts disabled. */
 void rump_io_submit(struct rump_io *io);
