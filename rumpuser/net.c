@@ -348,7 +348,7 @@ static const struct net_ops *classify(struct net_host *host, int fd)
 			return &net_packet_fd;
 		if (family != AF_PACKET && type == SOCK_STREAM)
 			return &net_stream_fd;
-		if (family != AF_PACKET && (type == SOCK_DGRAM || type == SOCK_SEQPACKET))
+		if (family != AF_PACKET && type == SOCK_DGRAM)
 			return &net_dgram_fd;
 	}
 	net_why(host, -EINVAL, "fd:%d: neither a tap nor a socket for frames", fd);
