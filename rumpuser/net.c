@@ -117,9 +117,10 @@ static void set_lost(struct net_host *host, int error)
 		return;
 	if (state == NET_DOWN) {
 		net_why(host, 0, "%s: the interface of the host is down", host->net->backend);
-	} else if (error == -EPROTO) {
-		/* the backend has said what */
-	} else {
+	} else if (host->open_error) {
+		net_why(host, 0, "%s: is not there yet; it is tried again", host->net->backend);
+		host->open_error = 0;
+	} else if (error != -EPROTO) { /* there the backend has said what */
 		net_why(host, 0, "%s: has gone%s", host->net->backend,
 			host->ops->can_reopen ? "; it is tried again" : "");
 	}
@@ -330,6 +331,7 @@ static void describe(struct net_host *host)
 static const struct net_ops *classify(struct net_host *host, int fd)
 {
 	struct stat status;
+	struct ifreq ifr = {.ifr_flags = 0};
 	int family = 0, type = 0;
 	socklen_t size = sizeof(family);
 	long error = host_call(SYS_fstat, fd, &status);
@@ -338,7 +340,7 @@ static const struct net_ops *classify(struct net_host *host, int fd)
 		net_why(host, (int)error, "fd:%d: no open descriptor", fd);
 		return NULL;
 	}
-	if (S_ISCHR(status.st_mode))
+	if (S_ISCHR(status.st_mode) && !host_call(SYS_ioctl, fd, TUNGETIFF, &ifr))
 		return status.st_rdev == makedev(TUN_MAJOR, TUN_MINOR) ? &net_tap_fd
 								       : &net_macvtap_fd;
 	if (S_ISSOCK(status.st_mode) &&
@@ -414,6 +416,8 @@ static int start(struct net_host *host)
 	if (host->kick < 0)
 		return net_why(host, host->kick, "no room for a descriptor");
 	set_up(host);
+	if (host->open_error)
+		set_lost(host, host->open_error);
 	return 0;
 }
 

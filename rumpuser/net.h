@@ -16,6 +16,8 @@
 /* The kernel's frames fit into 17 pages (drivers/net/virtif.h). */
 #define NET_FRAME_MAX (17 * 4096)
 #define NET_FRAME_MIN 14
+/* <linux/if_tun.h>, which musl comes without */
+#define TUNGETIFF 0x800454d2
 /* what passt(1) tells whoever asks it */
 #define NET_PASST_MTU 65520
 
@@ -60,6 +62,7 @@ struct net_host {
 	struct host_lock write_lock; /* of what write and reset use */
 	_Atomic unsigned int state;
 	_Atomic int lost_error; /* who writes has found out why: -errno */
+	int open_error;		/* of the first open(): the link comes later */
 	unsigned long long retry_at, retry_delay;
 	void *stream; /* net_stream.c */
 };

@@ -161,22 +161,48 @@ static long bind_local(int fd, const char *path)
 }
 
 /*
- * Connected, so that poll() knows of the peer's queue.  The peer may come later: the link is
- * lost until then.
+ * Connected, so that poll() knows of the peer's queue.  0 or -errno; a peer that is not
+ * there yet, or still connected to one that has gone, is waited for.
  */
-static int dgram_open(struct net_host *host, bool is_again)
+static long connect_peer(int fd, const char *path, bool *ret_may_come)
 {
-	const char *peer = host->config.name, *local = host->config.local;
 	struct sockaddr_un address;
-	socklen_t length = make_address(&address, peer);
-	int fd = (int)host_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	socklen_t length = make_address(&address, path);
+	long error = host_call(SYS_connect, fd, &address, length);
+
+	*ret_may_come = error == -ENOENT || error == -ECONNREFUSED || error == -EPERM;
+	return error;
+}
+
+/* The socket stays, and with it its name: only its peer is another one. */
+static int dgram_open_again(struct net_host *host)
+{
+	int fd = (int)host_call(SYS_fcntl, file_fd(host->file), F_DUPFD_CLOEXEC, 0);
+	bool may_come;
 	long error;
 
 	if (fd < 0)
+		return fd;
+	error = connect_peer(fd, host->config.name, &may_come);
+	if (!error)
+		return fd;
+	host_close(fd);
+	return (int)error;
+}
+
+static int dgram_open(struct net_host *host, bool is_again)
+{
+	const char *peer = host->config.name, *local = host->config.local;
+	bool may_come;
+	long error;
+	int fd;
+
+	if (is_again)
+		return dgram_open_again(host);
+	fd = (int)host_call(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
 		return net_why(host, fd, "%s: %s", peer, strerror(-fd));
 	set_buffers(fd);
-	if (is_again && local)
-		host_call(SYS_unlink, local);
 	error = local ? bind_local(fd, local) : 0;
 	if (error) {
 		host_close(fd);
@@ -184,17 +210,19 @@ static int dgram_open(struct net_host *host, bool is_again)
 			       error == -EADDRINUSE ? "another program listens there"
 						    : strerror((int)-error));
 	}
-	error = host_call(SYS_connect, fd, &address, length);
-	if (!error)
+	error = connect_peer(fd, peer, &may_come);
+	if (error && may_come)
+		host->open_error = (int)error;
+	else if (error)
+		net_why(host, (int)error, "%s: %s", peer,
+			error == -EPROTOTYPE ? "no datagram socket; for streams write stream:PATH"
+					     : strerror((int)-error));
+	if (!error || may_come)
 		return fd;
-	if (!is_again && (error == -ENOENT || error == -ECONNREFUSED)) {
-		atomic_store(&host->lost_error, (int)error);
-		return fd;
-	}
 	host_close(fd);
-	return net_why(host, (int)error, "%s: %s", peer,
-		       error == -EPROTOTYPE ? "no datagram socket; for streams write stream:PATH"
-					    : strerror((int)-error));
+	if (local)
+		host_call(SYS_unlink, local);
+	return (int)error;
 }
 
 static void dgram_close(struct net_host *host)

@@ -17,7 +17,6 @@
 
 /* <linux/if_tun.h>, which musl comes without */
 #define TUNSETIFF 0x400454ca
-#define TUNGETIFF 0x800454d2
 #define TUNSETOFFLOAD 0x400454d0
 #define TUNSETVNETHDRSZ 0x400454d8
 #define TUN_IFF_TUN 0x0001

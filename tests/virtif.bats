@@ -24,6 +24,7 @@ teardown() {
 	done
 	end_kernels
 	ip netns del "$NS" 2>/dev/null || :
+	ip netns del "$NS-b" 2>/dev/null || :
 }
 
 in_ns() {
@@ -53,7 +54,7 @@ refused() {
 	chmod 777 "$folder"
 	echo "interface virt0 $words" >"$folder/conf"
 	run ip netns exec "$NS" "$@" timeout -k 5 "$limit" env LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
-		RUMP_MODULES="$RUMP_MODULES" "$SERVER_PROGRAM" -f "$folder/conf" "unix://$folder/s"
+		RUMP_MODULES="$RUMP_MODULES" "$SERVER_PROGRAM" --log "$folder/log" -f "$folder/conf" "unix://$folder/s"
 	rm -rf "$folder"
 	echo "$output"
 	[ "$status" -ne 0 ]
@@ -143,7 +144,7 @@ no_trouble() {
 	nodad=1 up fd99::2/64
 	pings 10.99.0.1
 	pings fd99::1
-	rump_net ip link show virt0 | grep -q 'mtu 1500.*' 
+	rump_net ip link show virt0 | grep -q 'mtu 1500'
 	rump_net ip link show virt0 | grep -q 02:00:00:00:00:99
 	rump_net ethtool -i virt0 | grep -qx 'bus-info: tap tap0'
 	rump_net ethtool virt0 | grep -q 'Link detected: yes'
@@ -188,9 +189,9 @@ no_trouble() {
 	wait_until 10 has_carrier
 	pings 10.99.0.1
 
-	in_ns ip tuntap del tap0 mode tap || in_ns ip link del tap0
+	in_ns ip link del tap0
 	wait_until 10 has_no_carrier
-	rump_net dmesg | grep -q 'virt0: link is down: virt0: tap tap0: has gone; it is tried again'
+	rump_net dd if=/rump/dev/kmsg iflag=nonblock bs=8k 2>/dev/null | grep -q 'virt0: link is down: virt0: tap tap0: has gone; it is tried again'
 	make_tap
 	wait_until 20 has_carrier
 	pings 10.99.0.1
@@ -211,9 +212,9 @@ no_trouble() {
 	use_open_libraries
 	make_tap user 1
 	in_ns ip tuntap add tap1 mode tap user 65534
-	refused tap0 "virt0: tap0: belongs to another user; make it with: ip tuntap add tap0 mode tap user 65534" \
+	refused tap0 "tap0: belongs to another user; make it with: ip tuntap add tap0 mode tap user 65534" \
 		setpriv --reuid=65534 --regid=65534 --clear-groups
-	refused tap7 "virt0: tap7: does not exist; make it with: ip tuntap add tap7 mode tap user 65534" \
+	refused tap7 "tap7: does not exist; make it with: ip tuntap add tap7 mode tap user 65534" \
 		setpriv --reuid=65534 --regid=65534 --clear-groups
 	refused packet:lo "packet sockets need CAP_NET_RAW" setpriv --reuid=65534 --regid=65534 --clear-groups
 	refused packet:nowhere "nowhere: the host has no such interface"
@@ -222,7 +223,9 @@ no_trouble() {
 	refused "stream:$T/nobody" "nobody listens there; start it first"
 	refused fd:99 "fd:99: no open descriptor"
 	refused fd:0 "fd:0: neither a tap nor a socket for frames"
-	PATH=/nowhere:$PATH refused user "user: there is no program passt" env PATH=/nowhere
+	mkdir "$T/bin"
+	ln -s "$(command -v env)" "$(command -v timeout)" "$T/bin/"
+	refused user "user: there is no program passt" env PATH="$T/bin"
 	refused user,tcp=99999 "user: passt does not start: "
 	# another user's own tap works
 	serve <<<'interface virt0 tap0'
@@ -231,9 +234,8 @@ no_trouble() {
 }
 
 @test "a macvtap, a packet socket: the host's other end answers" {
-	in_ns ip link add va type veth peer name vb
-	in_ns ip netns add "$NS-b"
-	in_ns ip link set vb netns "$NS-b"
+	ip netns add "$NS-b"
+	ip link add va netns "$NS" type veth peer name vb netns "$NS-b"
 	ip netns exec "$NS-b" ip addr add 10.98.0.1/24 dev vb
 	ip netns exec "$NS-b" ip addr add fd98::1/64 dev vb nodad
 	ip netns exec "$NS-b" ip link set vb up
@@ -261,12 +263,12 @@ no_trouble() {
 	NS=$NS-b from_host 10.98.0.2
 	no_trouble
 	stop_server
-	ip netns del "$NS-b"
 }
 
 # what passt takes for the way out
 make_uplink() {
-	in_ns ip link add eth0 type dummy
+	in_ns ip link add eth0 type veth peer name eth1
+	in_ns ip link set eth1 up
 	in_ns ip addr add 10.77.0.2/24 dev eth0
 	in_ns ip link set eth0 up
 	in_ns ip route add default via 10.77.0.1
@@ -276,19 +278,21 @@ make_uplink() {
 }
 
 passts() {
-	in_ns ip netns pids "$NS" | while read -r pid; do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != passt ] || echo "$pid"
+	ip netns pids "$NS" | while read -r pid; do
+		# it has variants for processors
+		! grep -qs '^passt' "/proc/$pid/comm" || echo "$pid"
 	done
 }
 
-passt_is_gone() {
-	[ -z "$(ip netns exec "$NS" ss -Hxp 2>/dev/null | grep passt)" ]
+no_passt() {
+	[ -z "$(passts)" ]
 }
 
 @test "user: passt gives an ordinary user the way out, and in; it comes again when it dies" {
 	require passt python3 curl
 	use_open_libraries
 	make_uplink
+	chmod a+rx "$T"
 	serve <<-'END'
 		interface virt0 user,tcp=8080:80,address=10.77.0.2,gateway=10.77.0.1
 		address virt0 10.77.0.2/24
@@ -304,17 +308,34 @@ passt_is_gone() {
 	cmp "$T/out" "$T/data"
 	no_trouble
 	kill_tagged
+
+	local pid
+	pid=$(passts)
+	kill "$pid"
+	wait_until 10 has_no_carrier
+	wait_until 20 has_carrier
+	[ "$(passts)" != "$pid" ]
+	rump_net curl -sS -m 30 -o "$T/again" http://10.77.0.1:8000/data
+	cmp "$T/again" "$T/data"
 	stop_server
+	wait_until 10 no_passt
+
+	# nobody's own kernel
+	in_ns setpriv --reuid=65534 --regid=65534 --clear-groups env LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
+		RUMP_MODULES="$RUMP_MODULES" LD_PRELOAD="$LIBRUMPHIJACK" \
+		RUMPHIJACK="socket=all,kernel=local,conf=$T/rump.conf" \
+		curl -sS -m 30 http://10.77.0.1:8000/data >"$T/nobody"
+	cmp "$T/nobody" "$T/data"
+	wait_until 10 no_passt
 }
 
-@test "stream: passt --socket, which comes again; DHCP by it" {
+@test "stream: passt --socket, which comes again" {
 	require passt curl
 	make_uplink
 	local folder
 	folder=$(short_folder)
 	chmod 777 "$folder"
-	in_ns passt --quiet --one-off --foreground --socket "$folder/s" >"$T/passt" 2>&1 3>&- </dev/null &
-	PIDS+=($!)
+	background passt passt --quiet --one-off --foreground --socket "$folder/s"
 	wait_until 20 test -S "$folder/s"
 	serve <<<"interface virt0 stream:$folder/s mtu=9000"
 	nodad=1 up 10.77.0.2/24
@@ -324,8 +345,7 @@ passt_is_gone() {
 	kill "${PIDS[-1]}"
 	wait_until 10 has_no_carrier
 	rm -f "$folder/s"
-	in_ns passt --quiet --one-off --foreground --socket "$folder/s" >"$T/passt" 2>&1 3>&- </dev/null &
-	PIDS+=($!)
+	background passt passt --quiet --one-off --foreground --socket "$folder/s"
 	wait_until 20 has_carrier
 	rump_net curl -sS -m 30 -o "$T/again" http://10.77.0.1:8000/data
 	cmp "$T/again" "$T/data"
@@ -353,28 +373,54 @@ passt_is_gone() {
 	wait "$pid"
 	cmp "$T/arrived" "$T/data"
 	stop_server
-	RUMP_SERVER=$first
+	export RUMP_SERVER=$first
 	wait_until 10 has_no_carrier
 	stop_server "$first_pid" "$first_folder"
-	[ ! -e "$folder/a" ]
+	# its socket's file is left, and in nobody's way
+	[ -S "$folder/a" ]
+	serve <<<"interface virt0 dgram:$folder/b,$folder/a"
+	stop_server
 	rm -rf "$folder"
 }
 
 @test "fd: a tap that the program was given; its children do not keep it" {
 	make_tap
-	echo 'interface virt0 fd:9' >"$T/fd.conf"
-	cat >"$T/script" <<-'END'
-		set -e
-		ip addr add 10.99.0.2/24 dev virt0
-		ip link set virt0 up
-		ping -q -c 2 -W 5 10.99.0.1
-		! [ -e /proc/self/fd/9 ]
+	cat >"$T/fd.conf" <<-'END'
+		interface virt0 fd:9
+		address virt0 10.99.0.2/24
 	END
+	cat >"$T/script.py" <<-'END'
+		import os, signal, socket, time
+		def taps(pid):
+		    links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")
+		             if os.path.islink(f"/proc/{pid}/fd/{fd}")]
+		    return links.count("/dev/net/tun")
+		s = socket.create_connection(("10.99.0.1", 5000))
+		assert not os.path.exists("/proc/self/fd/9")
+		child = os.fork()
+		if not child:
+		    os._exit(0 if taps(os.getppid()) == 1 else 3)
+		assert os.waitpid(child, 0)[1] == 0
+		child = os.fork()
+		if not child:
+		    signal.pause()
+		end = time.monotonic() + 20
+		while (kept := taps(child)) and time.monotonic() < end:
+		    time.sleep(0.05)
+		os.kill(child, signal.SIGKILL)
+		os.waitpid(child, 0)
+		assert kept == 0, kept
+		s.sendall(b"hello")
+		s.close()
+	END
+	background got nc -l 10.99.0.1 5000
+	wait_until 20 host_listens 5000
 	# shellcheck disable=SC2016
-	in_ns env RUMPHIJACK="path=/rump,socket=all,conf=$T/fd.conf" LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
-		python3 "$RUMP_TOP/tests/virtif_peer.py" with_tap tap0 9 \
-		env LD_PRELOAD="$LIBRUMPHIJACK" bash "$T/script"
-	# the tap is free again
+	in_ns env RUMPHIJACK="path=/rump,socket=all,kernel=local,conf=$T/fd.conf" \
+		LD_LIBRARY_PATH="$RUMP_LIBRARIES" python3 "$RUMP_TOP/tests/virtif_peer.py" with_tap tap0 9 \
+		env LD_PRELOAD="$LIBRUMPHIJACK" python3 "$T/script.py"
+	wait_until 20 grep -q hello "$T/got"
+	# it is free again
 	serve <<<'interface virt0 tap0'
 	stop_server
 }
