@@ -152,7 +152,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 		"$RUMP_TOP/tests/prog/sockets.c"
 	cat >"$T/all" <<-'END'
 		for name in create addresses connecting streams broken_pipe waits full datagrams \
-			control options inherited epolls signal_driven threads; do
+			control options inherited epolls ends signal_driven threads; do
 			echo "case $name"
 			timeout -k 5 30 "$1" "$name" / || echo "status $?"
 		done

@@ -652,6 +652,40 @@ static void epolls(void)
 	}
 }
 
+/* Data and the end of the stream at once, in a loop that reads what it is told of. */
+static void ends(void)
+{
+	char buffer[10];
+	int pair[2], epoll = epoll_create1(0);
+	struct epoll_event event = {.events = EPOLLIN};
+
+	connected(AF_INET, pair);
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, pair[0], &event);
+	send(pair[1], "0123", 4, 0);
+	close(pair[1]);
+	TEXT(events(pair[0], POLLRDHUP, SOON));
+	TEXT(epoll_events(epoll, SOON));
+	TELL(recv(pair[0], buffer, 10, 0));
+	TEXT(epoll_events(epoll, 2000));
+	TELL(recv(pair[0], buffer, 10, 0));
+	close(pair[0]);
+	/* a socket that was looked at before it was connected */
+	union address address;
+	int listener = listening(AF_INET, &address);
+
+	pair[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	event.events = EPOLLIN | EPOLLOUT;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, pair[0], &event);
+	TEXT(epoll_events(epoll, SOON));
+	TELL(connect(pair[0], &address.sa, sizeof(address.in)));
+	TEXT(events(pair[0], POLLOUT, SOON));
+	TEXT(epoll_events(epoll, SOON));
+	close(pair[0]);
+	close(listener);
+	close(epoll);
+}
+
 static void signal_driven(void)
 {
 	sigset_t set;
@@ -729,6 +763,7 @@ int main(int argc, char **argv)
 		{"options", options},
 		{"inherited", inherited},
 		{"epolls", epolls},
+		{"ends", ends},
 		{"signal_driven", signal_driven},
 		{"bad_memory", bad_memory},
 		{"threads", threads},

@@ -33,6 +33,9 @@ u32 sockin_seq(struct sockin_sock *s)
 void sockin_changed(struct sockin_sock *s, u32 events, u32 seq, bool is_empty)
 {
 	spin_lock_bh(&s->lock);
+	/* behind the last byte there may be the end of the stream, or an urgent one */
+	if (s->mask & (SOCKIN_RDHUP | SOCKIN_HUP | (__force u32)EPOLLPRI))
+		is_empty = false;
 	if (is_empty && s->seq == seq) {
 		s->mask &= ~events;
 		s->known |= events;
@@ -104,14 +107,12 @@ static void deliver(struct sockin_sock *s, u32 events)
 
 	spin_lock(&s->lock);
 	WRITE_ONCE(s->seq, s->seq + 1);
-	/* an event tells all that was watched for */
-	s->mask = (s->mask & ~READ_ONCE(s->watched)) | events;
+	/* an event tells all that was watched for, and these two always */
+	s->mask = (s->mask & ~(READ_ONCE(s->watched) | SOCKIN_ERR | SOCKIN_HUP)) | events;
 	s->known |= READ_ONCE(s->watched) | SOCKIN_ERR | SOCKIN_HUP;
 	/* is it SO_ERROR, which has been fetched now, or the queue of errors? */
 	if (events & SOCKIN_ERR)
 		s->known &= ~SOCKIN_ERR;
-	else
-		s->mask &= ~SOCKIN_ERR;
 	spin_unlock(&s->lock);
 
 	bh_lock_sock(sk);

@@ -290,9 +290,9 @@ int sockin_getsockopt(struct socket *sock, int level, int name, char __user *val
 	copy = kzalloc(room + 1, GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
-	/* some are asked with what is there */
+	/* some are asked with what is there; most are not, and room may be more than there is */
 	if (copy_from_user(copy, value, room))
-		return -EFAULT;
+		memset(copy, 0, room);
 	req->values[0] = room;
 	err = host_get(req, sockin_sk(sock->sk), level, name, copy, &req->values[0]);
 	if (err)
