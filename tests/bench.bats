@@ -116,6 +116,8 @@ measured() {
 	# namespaces want root
 	[ "$(id -u)" -ne 0 ] || measured "shmif: TCP stream, sent; host: veth" GB/s
 	[ "$(id -u)" -ne 0 ] || measured "shmif: 1 byte there and back; host: veth" us
+	[ "$(id -u)" -ne 0 ] || [ ! -e /dev/net/tun ] ||
+		measured "tap: TCP stream, received; host: veth" GB/s
 	# no namespace, no process is left
 	! ip netns list | grep rump-bench
 	[ -z "$(grep -ls '[r]ump-bench\.' /proc/[0-9]*/cmdline)" ]
