@@ -48,7 +48,7 @@ setup() {
 			--host-record=www.test,10.7.0.80 --host-record=here.test,10.7.0.1 \
 			--host-record=both.test,10.7.0.9,2001:db8::9 >"$T/dnsmasq" 2>&1 &
 		dns=$!
-		trap 'kill $dns' EXIT
+		trap 'kill $dns; wait' EXIT
 		for _ in $(seq 100); do
 			[ "$(dig +short +time=1 +tries=1 @10.7.0.1 www.test)" != 10.7.0.80 ] || break
 			sleep 0.1
@@ -115,7 +115,7 @@ print([i[4][0] for i in socket.getaddrinfo(\"www.test\", 80, type=socket.SOCK_ST
 	start_server
 	run client "$BASH" -c '. "$T/network.sh"
 		python3 -m http.server --bind 10.7.0.1 --directory "$T/www" 80 >"$T/http" 2>&1 &
-		trap "kill $dns $!" EXIT
+		trap "kill $dns $!; wait" EXIT
 		curl -s --retry 50 --retry-connrefused --retry-delay 1 http://here.test/file | cmp - "$T/www/file"
 		wget -q -O - http://here.test/file | cmp - "$T/www/file"
 		node -e "const dns = require(\"dns\");
