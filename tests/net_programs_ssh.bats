@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # sshd and what goes over it, rsync and git, in a rump network.
-# timeout: 280
+# timeout: 480
 
 load lib
 load net_programs
@@ -36,6 +36,8 @@ setup_file() {
 }
 
 setup() {
+	# some dozens of logins
+	limit=120
 	cat >"$T/sshd_config" <<-END
 		Port 2222
 		ListenAddress 0.0.0.0
