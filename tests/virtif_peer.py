@@ -3,7 +3,7 @@
 
 garbage stream PATH SEED     listens there; the connections get garbage, each of another kind
 garbage dgram PATH PEER SEED datagrams of all sizes, and more
-garbage tap NAME SEED        frames with headers of virtio that cannot be
+garbage tap NAME SEED        frames of all kinds from the host's end of a tap
 with_tap NAME FD COMMAND...  runs the command with the tap open as descriptor FD
 """
 
@@ -16,8 +16,7 @@ import sys
 import time
 
 TUNSETIFF = 0x400454CA
-TUNSETVNETHDRSZ = 0x400454D8
-IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, IFF_ATTACH_QUEUE = 0x0002, 0x1000, 0x4000, 0x0200
+IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 
 
 def open_tap(name):
@@ -95,7 +94,7 @@ def garbage_dgram(path, peer, seed):
 
 
 def garbage_tap(name, seed):
-    """By another queue's end: what the host's own stack would never say."""
+    """What the host's own stack would never send."""
     draw = random.Random(seed)
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind((name, 0))

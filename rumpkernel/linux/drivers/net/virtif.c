@@ -172,7 +172,6 @@ static void virtif_uninit(struct net_device *dev)
 	struct virtif *vif = netdev_priv(dev);
 
 	end_host(vif);
-	/* with the RTNL held, which it takes: what it finds is an interface that goes */
 	virtif_rx_free(vif);
 	virtif_tx_free(vif);
 }
@@ -196,7 +195,7 @@ static struct rtnl_link_ops virtif_link_ops = {
 	.dellink = virtif_dellink,
 };
 
-/* The last use: the work has ended, or sees that the interface is gone. */
+/* Not before: link_work() takes the RTNL, which is held in virtif_uninit(). */
 static void virtif_destructor(struct net_device *dev)
 {
 	struct virtif *vif = netdev_priv(dev);

@@ -82,7 +82,7 @@ struct virtif_counters {
 	u64 rx_gso, rx_csum_partial, rx_bad_header, rx_no_memory, rx_bad_frame, rx_batches;
 	u64 rx_copied;
 	u64 tx_gso, tx_copied, tx_stopped, tx_kicks, tx_bad_header;
-	u64 tx_host_error, tx_link_down, tx_batches, tx_by_thread;
+	u64 tx_host_error, tx_link_down, tx_batches;
 	u64 link_changes;
 };
 
