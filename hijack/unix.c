@@ -260,6 +260,19 @@ long handle_sendto(struct call *call)
 }
 
 /* Calls that tell an address: getsockname, getpeername, accept, accept4, recvfrom. */
+/*
+ * Linux takes a descriptor first: where there is none the connection stays in the queue.  Ours is
+ * not held meanwhile, for a child of fork() would have it.
+ */
+static int room_for_descriptor(void)
+{
+	int fd = placeholder_make(true);
+
+	if (fd >= 0)
+		host(SYS_close, fd);
+	return fd < 0 ? fd : 0;
+}
+
 long handle_address(struct call *call)
 {
 	int at = call->nr == SYS_recvfrom ? 4 : 1;
@@ -267,6 +280,11 @@ long handle_address(struct call *call)
 	unsigned int *size = (unsigned int *)call->args[at + 1], room, length;
 	long result, shown;
 
+	if ((call->nr == SYS_accept || call->nr == SYS_accept4) && !fdtable_is_host(call->args[0])) {
+		result = room_for_descriptor();
+		if (result < 0)
+			return result;
+	}
 	if (fdtable_get(call->args[0]) < 0 || !address || user_copy(&room, size, sizeof(room)) ||
 	    (int)room < 0)
 		return handle_fd(call);
