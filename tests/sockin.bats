@@ -8,21 +8,19 @@ setup() {
 	load lib
 	load open_libraries
 	require "$LIBRUMP" "$LIBRUMPHIJACK" python3 curl
-	SERVER_PIDS=()
 	# of client
 	socket=inet:inet6
 }
 
 teardown() {
-	for pid in "${SERVER_PIDS[@]}"; do
-		kill "$pid" 2>/dev/null || :
-	done
+	# what serves ends with the test
+	kill_tagged
 	end_kernels
 }
 
 # COMMAND with sockin on $kernel; with server each one has a server of its own
 hosted() {
-	RUMP_TEST_KERNEL=$kernel rump_with "path=/rump,socket=inet:inet6,component=sockin" "$@"
+	RUMP_TEST_KERNEL=$kernel tagged rump_with "path=/rump,socket=inet:inet6,component=sockin" "$@"
 }
 
 # each BODY...: with $kernel local, spawn, server
@@ -41,8 +39,7 @@ each() {
 
 # start_on_host COMMAND...: its first line of output is PORT
 start_on_host() {
-	"$@" >"$T/port" 2>"$T/errors" 3>&- &
-	SERVER_PIDS+=($!)
+	tagged "$@" >"$T/port" 2>"$T/errors" 3>&- &
 	wait_until 20 test -s "$T/port" || { cat "$T/errors"; return 1; }
 	PORT=$(head -n 1 "$T/port")
 }
@@ -92,7 +89,6 @@ os.chdir(sys.argv[1])
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
 print(server.server_port, flush=True)
 server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
-	SERVER_PIDS+=($!)
 	wait_until 20 test -s "$T/port"
 	for i in 1 2 3; do
 		timeout -k 5 30 curl -sS --max-time 25 "http://127.0.0.1:$(<"$T/port")/large" -o "$T/got"
@@ -217,15 +213,13 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	require iperf3 nc
 	local port
 	port=$(free_port)
-	iperf3 -s -p "$port" -1 --forceflush >"$T/iperf" 2>&1 3>&- &
-	SERVER_PIDS+=($!)
+	tagged iperf3 -s -p "$port" -1 --forceflush >"$T/iperf" 2>&1 3>&- &
 	wait_until 10 grep -q listening "$T/iperf"
 	kernel=local hosted iperf3 -c 127.0.0.1 -p "$port" -n 200M -P 3 -J >"$T/sent"
 	jq -e '.end.sum_sent.bytes >= 200000000' "$T/sent"
 
 	port=$(free_port)
 	kernel=local hosted iperf3 -s -p "$port" -1 --forceflush >"$T/iperf" 2>&1 3>&- &
-	SERVER_PIDS+=($!)
 	wait_until 20 grep -q listening "$T/iperf"
 	timeout -k 5 50 iperf3 -c 127.0.0.1 -p "$port" -R -n 200M -J >"$T/sent"
 	jq -e '.end.sum_sent.bytes >= 200000000' "$T/sent"
@@ -236,7 +230,6 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	}
 	port=$(free_port)
 	kernel=local hosted nc -l -N 127.0.0.1 "$port" <"$T/data" >"$T/got" 3>&- &
-	SERVER_PIDS+=($!)
 	wait_until 20 nc_listens
 	timeout -k 5 30 nc -N 127.0.0.1 "$port" <"$T/data" >"$T/got.host"
 	wait $!
@@ -277,7 +270,6 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	start_on_host python3 "$T/many.py" serve
 	[ "$(kernel=local hosted python3 "$T/many.py" talk "$PORT")" = 'all 1000' ]
 	kernel=local hosted python3 "$T/many.py" serve >"$T/port2" 2>"$T/errors" 3>&- &
-	SERVER_PIDS+=($!)
 	wait_until 20 test -s "$T/port2"
 	[ "$(timeout -k 5 60 python3 "$T/many.py" talk "$(<"$T/port2")")" = 'all 1000' ]
 }
