@@ -107,22 +107,29 @@ static __always_inline void bell_drop(struct rump_bell *bell)
 /* ---- how long the watcher looks before it sleeps ---- */
 
 /*
- * A wake-up on another CPU costs 5 us, on virtual machines up to 50, and a peer that answers
+ * A wake-up on another CPU costs 5 us, on virtual machines up to 100, and a peer that answers
  * at once needs less than that.  So where recent waits were short the watcher looks for
  * about as long as they were, and does so no more when that was in vain, but for a probe
  * now and then, rarer and rarer.  As in sp/spin.h, whose times are cycles of the TSC, too.
+ *
+ * A peer that we had to wake takes as long as its wake-up, which says nothing about the next
+ * time: nobody looks then.  Both asleep after each turn is a state that stays; the way out
+ * is a probe that lasts as long as a wake-up, after which the peer finds us looking, and
+ * looks, too.
  */
 #define LOOK_US		2500U
-#define LOOK_LEAST	(3 * LOOK_US)
+#define LOOK_LEAST	(6 * LOOK_US)
 #define LOOK_LIMIT	(20 * LOOK_US)	/* the longest average that is worth it */
+#define LOOK_WAKEUP	(150 * LOOK_US)
 #define PROBE_OFTEN	16		/* waits from one probe to the next */
 #define PROBE_RAREST	1024
 
 static struct {			/* the watcher's */
 	u32 average;
 	u32 skipped, interval;
-	bool is_probe;
+	bool is_probe, has_rung;
 } look;
+static u32 has_rung;		/* we had to wake somebody since the last wait */
 
 static u32 look_budget(const struct rumpuser_ops *user)
 {
@@ -130,19 +137,24 @@ static u32 look_budget(const struct rumpuser_ops *user)
 
 	if (unlikely(!cpus))
 		cpus = user->host_cpus();
-	look.is_probe = look.average > LOOK_LIMIT;
+	look.has_rung = READ_ONCE(has_rung);
+	WRITE_ONCE(has_rung, 0);
+	look.is_probe = look.has_rung || look.average > LOOK_LIMIT;
 	if (cpus < 2 || (look.is_probe && ++look.skipped < PROBE_OFTEN + look.interval))
 		return 0;
+	if (!look.is_probe)
+		return max(3 * look.average, LOOK_LEAST);
 	look.skipped = 0;
-	return look.is_probe ? LOOK_LIMIT : max(3 * look.average, LOOK_LEAST);
+	return look.has_rung ? LOOK_WAKEUP : LOOK_LIMIT;
 }
 
 static void look_learn(bool has_come, u32 cycles)
 {
-	if (has_come) {
-		look.average = look.is_probe ? 2 * cycles :
-			       look.average + (s32)(cycles - look.average) / 4;
+	if (has_come && look.is_probe) {
+		look.average = look.has_rung ? LOOK_LIMIT / 4 : 2 * cycles;
 		look.interval = 0;
+	} else if (has_come) {
+		look.average += (s32)(cycles - look.average) / 4;
 	} else if (look.is_probe) {
 		look.interval = min(2 * look.interval + PROBE_OFTEN, PROBE_RAREST);
 	} else {
@@ -326,6 +338,11 @@ static void last_resort_loop(void *arg)
 }
 
 /* ---- on kernel stacks ---- */
+
+void rump_bell_rang(void)
+{
+	WRITE_ONCE(has_rung, 1);
+}
 
 void rump_bell_disarm(struct rump_bell *bell)
 {

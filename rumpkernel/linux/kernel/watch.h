@@ -37,6 +37,8 @@ void rump_bell_remove(struct rump_bell *bell);
 void rump_bell_arm(struct rump_bell *bell);
 /* The opposite: somebody works already. */
 void rump_bell_disarm(struct rump_bell *bell);
+/* We had to wake another process, whose answer will take its time. */
+void rump_bell_rang(void);
 /* As if it was rung. From any context. */
 void rump_bell_raise(struct rump_bell *bell);
 

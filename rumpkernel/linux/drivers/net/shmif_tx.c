@@ -128,6 +128,7 @@ void shmif_wake(struct shmif *shmif, u64 mask)
 			i = RUMP_BUS_BELL_SERVICE;
 		}
 		shmif->counts.rings++;
+		rump_bell_rang();
 		hyp()->bus_ring(&slot->bells[i]);
 	}
 }
