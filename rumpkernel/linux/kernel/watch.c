@@ -31,6 +31,7 @@
 #define BELLS_MAX	(RUMPUSER_WAITS_MAX - 1)
 
 static struct rump_bell *bells[BELLS_MAX];
+static u32 users[BELLS_MAX];		/* threads that look at one */
 static u32 bell_count;			/* one more than the highest in use */
 static DEFINE_MUTEX(bells_lock);
 static struct rump_thread *watcher;	/* in rump_watch_wait() */
@@ -84,24 +85,22 @@ void rump_bell_raise(struct rump_bell *bell)
 		rump_raise(0, RUMP_IRQ_IO, rump_user);
 }
 
-static __always_inline struct rump_bell *bell_hold(unsigned int i)
+/* Until bell_drop(i) the bell of a place stays, if there is one; if not: NULL, and no drop. */
+static __always_inline struct rump_bell *bell_hold(u32 i)
 {
-	struct rump_bell *bell = READ_ONCE(bells[i]);
+	struct rump_bell *bell;
 
 	/* who removes it takes it out of the table, then looks at users */
-	while (bell) {
-		__atomic_fetch_add(&bell->users, 1, __ATOMIC_SEQ_CST);
-		if (READ_ONCE(bells[i]) == bell)
-			return bell;
-		__atomic_fetch_sub(&bell->users, 1, __ATOMIC_SEQ_CST);
-		bell = READ_ONCE(bells[i]);
-	}
-	return NULL;
+	__atomic_fetch_add(&users[i], 1, __ATOMIC_SEQ_CST);
+	bell = READ_ONCE(bells[i]);
+	if (!bell)
+		__atomic_fetch_sub(&users[i], 1, __ATOMIC_SEQ_CST);
+	return bell;
 }
 
-static __always_inline void bell_drop(struct rump_bell *bell)
+static __always_inline void bell_drop(u32 i)
 {
-	__atomic_fetch_sub(&bell->users, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&users[i], 1, __ATOMIC_SEQ_CST);
 }
 
 /* ---- how long the watcher looks before it sleeps ---- */
@@ -166,6 +165,7 @@ static void look_learn(bool has_come, u32 cycles)
 
 struct watch {
 	struct rump_bell *bell[BELLS_MAX];
+	u32 place[BELLS_MAX];		/* in the table */
 	struct rumpuser_wait waits[BELLS_MAX + 1];
 	unsigned int count;
 };
@@ -241,9 +241,10 @@ static noinline int watch_bells(struct rump_thread *thread, struct rump_vcpu **r
 		if (!bell)
 			continue;
 		if (!READ_ONCE(bell->is_armed)) {	/* the kernel will look by itself */
-			bell_drop(bell);
+			bell_drop(i);
 			continue;
 		}
+		watch.place[watch.count] = i;
 		watch_add(&watch, bell, RUMP_BUS_BELL_THREAD);
 	}
 	if (!watch_look(thread, &watch)) {
@@ -259,7 +260,7 @@ static noinline int watch_bells(struct rump_thread *thread, struct rump_vcpu **r
 		if (bell->has_work(bell) &&
 		    __atomic_exchange_n(&bell->is_armed, 0, __ATOMIC_SEQ_CST) && post(bell, v))
 			*ret_rung = v;
-		bell_drop(bell);
+		bell_drop(watch.place[i]);
 	}
 	return err == -EINTR ? err : 0;
 }
@@ -330,7 +331,7 @@ static void last_resort_loop(void *arg)
 		}
 		for (i = 0; i < count; i++) {
 			if (held[i])
-				bell_drop(held[i]);
+				bell_drop(i);
 		}
 		if (is_rung)
 			rump_run_pending(v, self);
@@ -383,7 +384,6 @@ int rump_bell_add(struct rump_bell *bell)
 	bell->is_raised = 0;
 	bell->is_armed = 0;
 	bell->is_watched = 0;
-	bell->users = 0;
 	mutex_lock(&bells_lock);
 	for (i = 0; i < BELLS_MAX && bells[i]; i++)
 		;
@@ -408,15 +408,13 @@ void rump_bell_remove(struct rump_bell *bell)
 	u32 i;
 
 	mutex_lock(&bells_lock);
-	for (i = 0; i < BELLS_MAX; i++) {
-		if (bells[i] == bell)
-			__atomic_store_n(&bells[i], NULL, __ATOMIC_SEQ_CST);
-	}
+	for (i = 0; i < BELLS_MAX - 1 && bells[i] != bell; i++)
+		;
+	__atomic_store_n(&bells[i], NULL, __ATOMIC_SEQ_CST);
 	while (bell_count && !bells[bell_count - 1])
 		WRITE_ONCE(bell_count, bell_count - 1);
-	mutex_unlock(&bells_lock);
 	/* threads that sleep with it look at the table again */
-	while (__atomic_load_n(&bell->users, __ATOMIC_SEQ_CST) ||
+	while (__atomic_load_n(&users[i], __ATOMIC_SEQ_CST) ||
 	       __atomic_load_n(&bell->is_raised, __ATOMIC_SEQ_CST)) {
 		thread = READ_ONCE(watcher);
 		if (thread)
@@ -424,4 +422,6 @@ void rump_bell_remove(struct rump_bell *bell)
 		rump_kick(last_resort);
 		msleep(1);
 	}
+	/* not before: a next bell of this place would have users, too */
+	mutex_unlock(&bells_lock);
 }

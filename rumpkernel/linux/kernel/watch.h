@@ -26,7 +26,6 @@ struct rump_bell {
 	u32 is_raised;		/* io is on the way */
 	u32 is_armed;		/* the last resort is to wait for it, and ... */
 	u32 is_watched;		/* ... does so, or will look before it sleeps */
-	u32 users;		/* threads that look at it */
 };
 
 /* Process context.  -ENOSPC: too many; -EAGAIN: no host thread.  Rings at once. */
