@@ -12,6 +12,7 @@
 #include <linux/init_syscalls.h>
 #include <linux/kernel.h>
 #include <linux/memblock.h>
+#include <linux/miscdevice.h>
 #include <linux/mount.h>
 #include <uapi/linux/mount.h>
 #include <linux/namei.h>
@@ -160,6 +161,15 @@ static const struct {
 	{ "tmpfs",    "/run",  MS_NOSUID | MS_NODEV },
 };
 
+/* Devices of modules, by which they are loaded: nothing else would ask for them. */
+static const struct {
+	const char *path;
+	unsigned int major, minor;
+} module_devices[] = {
+	{ "/dev/ppp", 108, 0 },
+	{ "/dev/vhci", MISC_MAJOR, 137 },
+};
+
 static void __ref mount_defaults(void)
 {
 	unsigned int i;
@@ -174,6 +184,10 @@ static void __ref mount_defaults(void)
 	init_mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, NULL);
 	make_directory("/dev/shm");
 	init_mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL);
+	for (i = 0; i < ARRAY_SIZE(module_devices); i++)
+		init_mknod(module_devices[i].path, S_IFCHR | 0600,
+			   new_encode_dev(MKDEV(module_devices[i].major,
+						module_devices[i].minor)));
 	init_chmod("/tmp", 01777);
 	init_chmod("/dev/shm", 01777);
 }

@@ -26,6 +26,10 @@ int rump_join(pid_t pid, struct rump_thread *thread);
 /* The end of a client's process: 0 or -ESRCH.  Does not wait for it. */
 int rump_process_kill(pid_t pid);
 
+/* ---- namespaces.c ---- */
+/* The current task has others: so have the lwps to come. */
+void rump_namespaces_changed(void);
+
 /* ---- remote.c ---- */
 /* By pid 1: what a thread without an lwp asks for. */
 void rump_serve(struct rump_thread *thread);

@@ -7,6 +7,7 @@
 #include <linux/socket.h>
 #include <linux/syscalls.h>
 #include <asm/rump.h>
+#include "lwp.h"
 #include <asm/syscall.h>
 #include <asm/unistd.h>
 #include <rump/rump_calls.h>
@@ -290,6 +291,23 @@ CHANGES_CREDS(setreuid)
 CHANGES_CREDS(setuid)
 CHANGES_CREDS(unshare)
 
+/* ---- namespaces: likewise ---- */
+
+#define CHANGES_NAMESPACES(name)							\
+	static long namespaces_##name(unsigned long a1, unsigned long a2,		\
+				      unsigned long a3, unsigned long a4,		\
+				      unsigned long a5, unsigned long a6)		\
+	{										\
+		long ret = creds_##name(a1, a2, a3, a4, a5, a6);			\
+											\
+		if (!ret)								\
+			rump_namespaces_changed();					\
+		return ret;								\
+	}
+
+CHANGES_NAMESPACES(setns)
+CHANGES_NAMESPACES(unshare)
+
 /* ---- the table ---- */
 
 #undef __SYSCALL
@@ -310,13 +328,13 @@ CHANGES_CREDS(unshare)
 	CREDS(setfsuid),			\
 	CREDS(setgid),				\
 	CREDS(setgroups),			\
-	CREDS(setns),				\
+	IS(setns, namespaces_setns),		\
 	CREDS(setregid),			\
 	CREDS(setresgid),			\
 	CREDS(setresuid),			\
 	CREDS(setreuid),			\
 	CREDS(setuid),				\
-	CREDS(unshare),				\
+	IS(unshare, namespaces_unshare),		\
 	IS(pread64, rump_direct_pread),		\
 	IS(preadv, rump_direct_preadv),		\
 	IS(preadv2, rump_direct_preadv2),	\

@@ -429,6 +429,21 @@ static bool part_of_word(char *word, unsigned long address, unsigned long start,
 }
 
 /*
+ * Whether a window begins in the word, behind its first byte.  strnlen_user() reads whole,
+ * aligned words: one that another string ends in may be asked for because of the string that
+ * begins in it.
+ */
+static bool begins_in_word(const struct rump_remote *remote, unsigned long address)
+{
+	unsigned int i;
+
+	for (i = 0; i < remote->host->window_count; i++)
+		if (remote->host->windows[i].address - address - 1 < 7)
+			return true;
+	return false;
+}
+
+/*
  * The last word of a string may end behind a window or a page that was fetched: no
  * reason to ask the client for more.
  */
@@ -441,6 +456,8 @@ int rump_remote_get_word(const void __user *from, void *to)
 
 	if (!remote)
 		return -EFAULT;
+	if (begins_in_word(remote, address))
+		return rump_remote_get(sizeof(word), from, to);
 	/* simple cases only: nothing was written there */
 	for (i = 0; i < remote->host->window_count && !overlaps(&remote->written, address, 8); i++) {
 		const struct rumpuser_window *window = &remote->host->windows[i];
