@@ -12,6 +12,7 @@
 #include "links.h"
 #include "log.h"
 #include "mountinfo.h"
+#include "netns.h"
 #include "own.h"
 
 /*
@@ -327,9 +328,12 @@ long handle_mount(struct call *call)
 	struct scratch scratch = {NULL};
 	struct resolved resolved;
 	struct place source;
-	long result = call_resolve(call, &scratch, &resolved);
+	long result;
 	bool is_found;
 
+	if (netns_mount(call, &result))
+		return result;
+	result = call_resolve(call, &scratch, &resolved);
 	if (result)
 		goto out;
 	is_found = find_source(call, &scratch, &source);
@@ -349,6 +353,13 @@ long handle_mount(struct call *call)
 out:
 	scratch_free(&scratch);
 	return result;
+}
+
+long handle_umount(struct call *call)
+{
+	long result;
+
+	return netns_mount(call, &result) ? result : handle_paths(call);
 }
 
 long handle_sync(struct call *call)

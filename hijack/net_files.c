@@ -11,6 +11,7 @@
  *	/proc/net /proc/self/net /proc/PID/net /proc/sys/net
  *	/sys/class/net /sys/class/bluetooth /sys/class/ieee80211 /sys/devices/virtual/net
  *	/dev/net/tun /dev/ppp /dev/rfkill /dev/vhci
+ *	/run/netns /var/run/netns, /proc/PID/ns/net: netns.c
  *
  * are the rump kernel's, whether it has mounted its /proc and /sys or not.  /proc/PID/net of
  * a process that the rump kernel does not know stays the host's.
@@ -85,6 +86,10 @@ static int find_in_proc(struct call *call, const char *path, struct scratch *scr
 {
 	const char *rest, *before = "";
 
+	int error = netns_find(call, path, scratch, n, ret);
+
+	if (error)
+		return error;
 	if (below(path, "/proc/net") || below(path, "/proc/sys/net")) {
 		rest = path + strlen("/proc/");
 	} else if ((rest = own_proc_path(path)) && below(rest, "net")) {
@@ -233,6 +238,8 @@ int net_files_find(struct call *call, const char *path, struct scratch *scratch,
 	/* what is below another root is what lies there */
 	if (root_is_rump)
 		return 0;
+	if (config.has_net && netns_is_folder(path))
+		return netns_find_name(path, ret);
 	if (config.has_net && below(path, "/proc"))
 		return find_in_proc(call, path, scratch, n, ret);
 	if (config.has_net && below(path, "/sys"))

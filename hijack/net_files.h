@@ -4,11 +4,13 @@
 #define HIJACK_NET_FILES_H
 
 #include "dispatch.h"
+#include "netns.h"
 
 /* Whether an absolute path may be one of these: cheap, sometimes wrong. */
 static inline bool net_files_may_have(const char *path)
 {
-	return (path[1] == 's' && config.has_net) || (path[1] == 'e' && config.has_resolver);
+	return (config.has_net && (path[1] == 's' || netns_is_folder(path))) ||
+	       (path[1] == 'e' && config.has_resolver);
 }
 
 /* As own_find(). */

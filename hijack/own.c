@@ -63,6 +63,14 @@ void rump_proc_forget(void)
 	__atomic_store_n(&sysfs, -1, __ATOMIC_RELEASE);
 }
 
+void rump_sys_renew(struct call *call)
+{
+	int fd = __atomic_exchange_n(&sysfs, -1, __ATOMIC_ACQ_REL);
+
+	if (fd >= 0)
+		rump(call, SYS_close, fd);
+}
+
 char *rump_proc_path(char *to, int proc, const char *rest)
 {
 	return put_text(put_text(to, proc == AT_FDCWD ? "/proc/" : ""), rest);

@@ -44,5 +44,7 @@ int rump_sys(struct call *call);
 
 /* Those that were kept belong to a rump process that has gone. */
 void rump_proc_forget(void);
+/* The thread has another network namespace: /sys shows the one that it was mounted in. */
+void rump_sys_renew(struct call *call);
 
 #endif

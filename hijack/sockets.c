@@ -14,6 +14,7 @@
 #include "dispatch.h"
 #include "epoll.h"
 #include "fdtable.h"
+#include "netlink.h"
 #include "placeholder.h"
 #include "rights.h"
 #include "unix.h"
@@ -158,6 +159,25 @@ static long send_with_rights(struct call *call, int rump_fd, struct msghdr *mess
 	return result;
 }
 
+static long send_to_rump(struct call *call, int rump_fd, struct msghdr *message, long at,
+			 long flags)
+{
+	struct scratch scratch = {NULL};
+	struct iovec copy;
+	long result = netlink_translate(call, rump_fd, message->msg_iov, message->msg_iovlen,
+					&scratch, &copy);
+
+	if (result > 0) {
+		message->msg_iov = &copy;
+		message->msg_iovlen = 1;
+		at = (long)message;
+	}
+	if (result >= 0)
+		result = rump(call, SYS_sendmsg, rump_fd, at, flags);
+	scratch_free(&scratch);
+	return result;
+}
+
 static long send_one(struct call *call, long at, long flags)
 {
 	struct unix_address address;
@@ -179,8 +199,9 @@ static long send_one(struct call *call, long at, long flags)
 	rump_fd = fdtable_get(call->args[0]);
 	if (message.msg_control && message.msg_controllen && fdtable_next(0) >= 0)
 		return send_with_rights(call, rump_fd, &message, at, flags);
-	return rump_fd < 0 ? host(SYS_sendmsg, call->args[0], at, flags)
-			   : rump(call, SYS_sendmsg, rump_fd, at, flags);
+	if (rump_fd < 0)
+		return host(SYS_sendmsg, call->args[0], at, flags);
+	return send_to_rump(call, rump_fd, &message, at, flags);
 }
 
 /* Whether a message of a host socket is the host's affair alone. */

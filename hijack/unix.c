@@ -17,6 +17,7 @@
 #include <fcntl.h>
 
 #include "fdtable.h"
+#include "netlink.h"
 #include "net_files.h"
 #include "placeholder.h"
 #include "unix.h"
@@ -242,6 +243,22 @@ long handle_name(struct call *call)
 	return handle_fd(call);
 }
 
+static long send_to_rump(struct call *call)
+{
+	struct iovec all = {(void *)call->args[1], call->args[2]}, copy;
+	struct scratch scratch = {NULL};
+	long result = netlink_translate(call, fdtable_get(call->args[0]), &all, 1, &scratch, &copy);
+
+	if (result > 0) {
+		call->args[1] = (long)copy.iov_base;
+		call->args[2] = copy.iov_len;
+	}
+	if (result >= 0)
+		result = handle_fd(call);
+	scratch_free(&scratch);
+	return result;
+}
+
 long handle_sendto(struct call *call)
 {
 	struct unix_address address;
@@ -256,7 +273,7 @@ long handle_sendto(struct call *call)
 		call->args[4] = (long)&address.un;
 		call->args[5] = address.length;
 	}
-	return handle_fd(call);
+	return fdtable_get(call->args[0]) < 0 ? handle_fd(call) : send_to_rump(call);
 }
 
 /* Calls that tell an address: getsockname, getpeername, accept, accept4, recvfrom. */

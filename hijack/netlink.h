@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * netlink.h - descriptors in requests to the rump kernel's network, as `ip link set v0 netns
+ * blue' and `iw phy phy0 set netns name blue' send them.
+ */
+#ifndef HIJACK_NETLINK_H
+#define HIJACK_NETLINK_H
+
+#include "dispatch.h"
+
+/*
+ * rump_fd: a socket; vector: what is to be sent on it.  1: it has descriptors, and *copy is
+ * the whole in one piece, with the kernel's numbers, in a buffer of scratch; 0: as it is.
+ */
+int netlink_translate(struct call *call, int rump_fd, const struct iovec *vector, size_t count,
+		      struct scratch *scratch, struct iovec *copy);
+
+#endif
