@@ -13,7 +13,7 @@ setup_file() {
 @test "libraries, links, modules, headers and manuals are there" {
 	local file
 	for file in librump.so librump.so.0 librumpuser.so librumpuser.so.0 librumphijack.so \
-		librumpfs_ext4.so librumpfs_ext4.so.0 rump/modules/modules.index; do
+		librumpfs_ext4.so librumpfs_ext4.so.0 librumpnet_agr.so librumpdev_wifi.so.0 rump/modules/modules.index; do
 		[ -e "$LIBDIR/$file" ]
 	done
 	diff -r "$RUMP_BUILD/rumpkernel/rump/modules" "$LIBDIR/rump/modules"

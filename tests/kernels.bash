@@ -223,7 +223,7 @@ with_kernel() {
 	unset RUMP_SERVER
 	case $kernel in
 	server) start_server "${SERVER_OPTIONS[@]}" || return ;;
-	tcp) start_tcp_server || return ;;
+	tcp) start_tcp_server "${SERVER_OPTIONS[@]}" || return ;;
 	*) RUMP_TEST_KERNEL=$kernel ;;
 	esac
 	(
@@ -238,7 +238,7 @@ with_kernel() {
 	return $result
 }
 
-# Each kernel has its chance; the test fails after the last one.
+# Each kernel has its chance, servers with $SERVER_OPTIONS; the test fails after the last one.
 on_each_kernel() {
 	local kind failed=() status
 	for kind in $KERNELS; do

@@ -155,7 +155,7 @@ fails() {
 	require "$RUMP_MODULES/modules.index"
 	fails 2 "-l: unknown component 'nonsense'" -l nonsense "$url"
 	fails 2 "-l ''" -l '' "$url"
-	serves -l xfs -l rumpfs_squashfs -l librumpfs_vfat.so
+	serves -l xfs -l rumpfs_squashfs -l librumpfs_vfat.so -l rumpnet_agr
 	run client grep -cwE 'xfs|squashfs|vfat' /rump/proc/filesystems
 	[ "$output" = 3 ]
 	stop_server
@@ -246,6 +246,9 @@ fails() {
 	serves
 	for name in ext4 xfs btrfs squashfs exfat iso9660 vfat; do
 		client grep -qw "$name" /rump/proc/filesystems
+	done
+	for name in bridge bonding wireguard nf_tables sctp mac80211_hwsim rfcomm; do
+		client grep -q "^$name " /rump/proc/modules
 	done
 	stop_server
 }

@@ -8,7 +8,8 @@ is done here.  Lines, words separated by one space, "#" starts a comment line:
     module NAME FILE DEP...       in load order; DEP: all that must be there before,
                                   direct or not, in load order
     alias PATTERN MODULE          as in fnmatch(3)
-    component NAME MODULE...      nothing after NAME: built in
+    component NAME MODULE...      nothing after NAME: built in; each name has such a line
+    options MODULE PARAMETER...   what it is loaded with
     magic FSTYPE OFFSET HEXBYTES  OFFSET is decimal; tried in this order
 
 In all names "-" is written "_".  A soft dependency ("softdep=pre:") counts as one.
@@ -20,6 +21,14 @@ import struct
 import subprocess
 
 from report import BuildError
+
+# Interfaces that these would make of themselves: the first `ip link add bond0 type bond',
+# which loads the module, would find its name taken.
+OPTIONS = {
+    "bonding": "max_bonds=0",
+    "dummy": "numdummies=0",
+    "ifb": "numifbs=0",
+}
 
 
 def normal(name):
@@ -160,15 +169,21 @@ def index_lines(modules, components, release):
                 lines.append(" ".join(words))
     for pattern, name in modules.aliases:
         lines.append(f"alias {pattern} {name}")
+    lines += [f"options {name} {text}" for name, text in OPTIONS.items() if name in modules.paths]
     for component in components:
-        words = ["component", component.name]
+        words = []
         for module in map(normal, component.modules):
             if module in modules.paths:
                 words.append(module)
             elif module not in modules.builtin:
                 raise BuildError(f"component {component.name}: no module {module} was built")
-        lines.append(" ".join(words))
+        lines += component_lines(component, words)
     return lines + magic_lines(components)
+
+
+def component_lines(component, modules):
+    return [" ".join(["component", name, *modules])
+            for name in [component.name, *component.aliases]]
 
 
 def magic_lines(components):
@@ -189,7 +204,7 @@ def write_builtin(folder, components):
     """The index of a kernel whose modules are not built yet: what it can do without them."""
     builtin = [component for component in components if not component.modules]
     if not os.path.exists(os.path.join(folder, "modules.index")):
-        write_index(folder, [f"component {component.name}" for component in builtin]
+        write_index(folder, [line for component in builtin for line in component_lines(component, [])]
                     + magic_lines(builtin))
 
 

@@ -5,6 +5,7 @@
  *	module NAME FILE DEPENDENCY...	in load order
  *	alias PATTERN MODULE		patterns as in glob(7)
  *	component NAME MODULE...
+ *	options MODULE PARAMETER...	what it is loaded with
  *	magic FSTYPE OFFSET HEXBYTES
  *
  * '-' and '_' are the same in names of modules.  The index is read at the
@@ -211,18 +212,70 @@ static bool same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
+/* ---- parameters ---- */
+
+static void add_parameter(char *parameters, const char *word, size_t length)
+{
+	size_t used = strlen(parameters);
+
+	scnprintf(parameters + used, PAGE_SIZE - used, "%s%.*s", used ? " " : "", (int)length,
+		  word);
+}
+
+/*
+ * As modprobe(8): the words NAME.PARAMETER=VALUE of the kernel's command line.  They come
+ * after those of the index, the last one counts.
+ */
+static void add_command_line(char *parameters, const char *name)
+{
+	const char *at = saved_command_line, *word, *p, *n;
+
+	while (*(word = skip_spaces(at))) {
+		char quote = 0;
+
+		for (at = word; *at && (quote || !isspace(*at)); at++)
+			if (*at == '"')
+				quote = !quote;
+		for (p = word, n = name; p < at && *n; p++, n++)
+			if ((*p == '-' ? '_' : *p) != (*n == '-' ? '_' : *n))
+				break;
+		if (!*n && p + 1 < at && *p == '.')
+			add_parameter(parameters, p + 1, at - p - 1);
+	}
+}
+
+/* What the module is loaded with: a page of text that the caller frees, or NULL. */
+static char *parameters_of(const char *name)
+{
+	char *parameters = kzalloc(PAGE_SIZE, GFP_KERNEL), *line;
+	struct cursor c;
+
+	if (!parameters || cursor_open(&c))
+		return parameters;
+	while ((line = cursor_next(&c, "options")))
+		if (same_name(strsep(&line, " "), name) && line)
+			add_parameter(parameters, line, strlen(line));
+	cursor_close(&c);
+	add_command_line(parameters, name);
+	return parameters;
+}
+
 /* ---- loading ---- */
 
-static int load_file(const char *file)
+static int load_file(const char *name, const char *file)
 {
 	unsigned long size;
 	void *data = read_whole(file, &size);
+	char *parameters;
 	long err;
 
 	if (IS_ERR(data))
 		return read_failed(file, PTR_ERR(data));
+	parameters = parameters_of(name);
 	/* a kernel address is as good as a user's: one address space */
-	err = sys_init_module((char __user *)data, size, (const char __user *)"");
+	err = parameters ? sys_init_module((char __user *)data, size,
+					   (const char __user *)parameters) : -ENOMEM;
+	kfree(parameters);
 	vfree(data);
 	return err == -EEXIST ? 0 : err;
 }
@@ -256,7 +309,7 @@ static int load_one(const char *name)
 		word = strsep(&line, " ");
 		if (!same_name(word, name))
 			continue;
-		err = is_loaded(word) ? 0 : load_file(strsep(&line, " "));
+		err = is_loaded(word) ? 0 : load_file(word, strsep(&line, " "));
 		break;
 	}
 	cursor_close(&c);
@@ -284,7 +337,7 @@ static int load_with_dependencies(const char *name)
 			if (*name)
 				err = load_one(name);
 		if (!err)
-			err = load_file(file);
+			err = load_file(word, file);
 		else
 			pr_err("rump: module %s needs %s: error %d\n", word, name, err);
 		break;
