@@ -1,0 +1,144 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# The host's own tools show and change the rump kernel's network, and nothing of the host's.
+
+load lib
+load net
+
+setup_file() {
+	load lib
+	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" "$RUMP_MODULES/modules.index"
+	# what is the host's stays as it is
+	host_network >"$BATS_FILE_TMPDIR/before"
+}
+
+teardown_file() {
+	host_network | diff "$BATS_FILE_TMPDIR/before" -
+}
+
+host_network() {
+	ip -o link | sed 's/ state .*//'
+	ip -o address | sed 's/valid_lft.*//'
+	ip route
+	ip rule
+	ls /run/netns 2>/dev/null | sort
+	:
+}
+
+setup() {
+	needs=()
+	limit=30
+	cd "$T"
+}
+
+teardown() {
+	end_kernels
+}
+
+@test "ip monitor tells of what others do" {
+	on_each_kernel network '
+		timeout 60 ip monitor link address route >"$T/monitor" &
+		monitor=$!
+		soon sh -c "ip link add d0 type dummy 2>/dev/null; ip link del d0; [ -s \"$T/monitor\" ]"
+		ip link add d1 type dummy
+		ip link set d1 up
+		ip address add 10.1.1.1/24 dev d1
+		soon grep -q "10.1.1.0/24 dev d1" "$T/monitor"
+		grep -q "inet 10.1.1.1/24 .*d1" "$T/monitor"
+		kill $monitor
+		wait $monitor || :
+		ip link del d1
+	'
+}
+
+@test "ip netns: add, exec, list, identify, delete; unshare and nsenter; /sys and /proc follow" {
+	needs=(unshare nsenter)
+	on_each_kernel network '
+		ip netns add red
+		ip -n red link add only-here type dummy
+		[ "$(ip netns exec red ls /sys/class/net | sort | tr "\n" " ")" = "lo only-here " ]
+		ip netns exec red grep -q only-here /proc/net/dev
+		! grep -q only-here /proc/net/dev
+		! ls /sys/class/net | grep -q only-here
+		ip netns exec red sh -c "ip link set lo up; cat /sys/class/net/lo/operstate" | grep -q unknown
+		[ "$(ip netns identify)" = "" ]
+		[ "$(ip netns exec red ip netns identify)" = red ]
+		# one without a name: only its processes have it
+		unshare -n sh -c "ip link add quiet type dummy; ip -br link" >"$T/quiet"
+		grep -q "^quiet " "$T/quiet"
+		! grep -q only-here "$T/quiet"
+		! ip link show quiet 2>/dev/null
+		[ "$(nsenter --net=/run/netns/red ls /sys/class/net | wc -l)" = 2 ]
+		ip netns delete red
+		[ -z "$(ip netns list)" ]
+	'
+	# the host knows none of them
+	! ip netns list | grep -qw -e red -e blue
+}
+
+@test "ethtool, sysctl, tc, bridge on interfaces that the host has not" {
+	needs=(ethtool sysctl tc bridge)
+	more_words=,sysctl=yes
+	on_each_kernel network '
+		ip link add v0 type veth peer name v1
+		ip link set v0 up
+		ethtool -i v0 | grep -qx "driver: veth"
+		ethtool -k v0 | grep -qx "tcp-segmentation-offload: on"
+		ethtool -K v0 tso off
+		ethtool -k v0 | grep -qx "tcp-segmentation-offload: off"
+		ethtool v0 | grep -q "Link detected: no"
+		ip link set v1 up
+		ethtool v0 | grep -q "Link detected: yes"
+		ethtool -S v0 | grep -q peer_ifindex
+		[ "$(sysctl -n net.ipv4.conf.v0.forwarding)" = 0 ]
+		sysctl -qw net.ipv4.conf.v0.forwarding=1
+		[ "$(cat /proc/sys/net/ipv4/conf/v0/forwarding)" = 1 ]
+		[ ! -e /proc/sys/net/ipv4/conf/eth0 ]
+		tc qdisc show dev v0 | grep -q "qdisc noqueue"
+		[ -z "$(bridge link)" ]
+		! ethtool -i eth0 2>/dev/null
+	'
+}
+
+@test "arping, traceroute, tracepath: who answers on the way" {
+	needs=(arping traceroute)
+	on_each_kernel network '
+		host a r b
+		cable a a0 r ra
+		cable r rb b b0
+		address a a0 10.0.1.1/24 fd01::1/64
+		address r ra 10.0.1.2/24 fd01::2/64
+		address r rb 10.0.2.1/24 fd02::1/64
+		address b b0 10.0.2.2/24 fd02::2/64
+		ip -n a route add default via 10.0.1.2
+		ip -n b route add default via 10.0.2.1
+		ip -n a route add default via fd01::2
+		ip -n b route add default via fd02::1
+		on r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+		mac=$(ip -n r -j link show ra | python3 -c "import json, sys; print(json.load(sys.stdin)[0][\"address\"])")
+		on a arping -c 2 -i a0 10.0.1.2 | grep -qi "$mac"
+		! on a arping -c 1 -w 1 -i a0 10.0.1.99 >/dev/null
+		for kind in -I -U -T; do
+			on a traceroute -n -q 1 -w 2 $kind 10.0.2.2 >"$T/trace"
+			[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "10.0.1.2 10.0.2.2 " ]
+		done
+		on a traceroute -6 -n -q 1 -w 2 fd02::2 >"$T/trace"
+		[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "fd01::2 fd02::2 " ]
+	'
+}
+
+@test "tools for protocols that nobody has loaded say so, or find nothing" {
+	needs=(iw wg conntrack)
+	on_each_kernel network '
+		[ -z "$(iw dev)" ]
+		[ -z "$(wg show)" ]
+		[ "$(conntrack -L 2>/dev/null)" = "" ]
+		[ -z "$(ip l2tp show tunnel)" ]
+		[ -z "$(ip mptcp endpoint)" ]
+		[ -z "$(ip xfrm state)" ]
+		[ -z "$(ip -f mpls route)" ]
+		[ -z "$(nft list ruleset)" ]
+		! ip link add x0 type nonesuch 2>"$T/err"
+		grep -qE "Unknown device type|not supported" "$T/err"
+	'
+}

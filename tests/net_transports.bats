@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-2-Clause
+# Protocols and what happens to packets on their way: sctp, bbr, queueing disciplines;
+# in one rump kernel.
+
+load lib
+load net
+
+setup_file() {
+	load lib
+	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" "$RUMP_MODULES/modules.index"
+}
+
+setup() {
+	needs=()
+	limit=30
+	cd "$T"
+}
+
+teardown() {
+	end_kernels
+}
+
+@test "sctp: one to one, both families, by an unmodified program and by messages of streams" {
+	needs=(socat sctp_test)
+	on_each_kernel network '
+		two_hosts
+		head -c 200000 /dev/urandom >"$T/sent"
+		for address in 10.0.0.2 "[fd00::2]"; do
+			family=4
+			[ "${address#[}" = "$address" ] || family=6
+			ip netns exec b timeout 60 socat -u SCTP$family-LISTEN:5000,reuseaddr CREATE:"$T/got" &
+			pid=$!
+			soon sh -c "ip netns exec b ss -HSln | grep -q :5000"
+			on a socat -u FILE:"$T/sent" SCTP$family:"$address":5000
+			wait $pid
+			cmp "$T/sent" "$T/got"
+		done
+		# messages keep their borders, in several streams; a second address takes over
+		ip -n a address add 10.0.9.1/24 dev a0
+		cat >"$T/sctp.py" <<-END
+			import socket, sys
+			listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+			listener.bind(("10.0.0.2", 5001))
+			listener.listen(1)
+			print("ready", flush=True)
+			peer, address = listener.accept()
+			sizes = []
+			while data := peer.recv(65536): sizes.append(len(data))
+			print(address[0], sizes)
+		END
+		ip netns exec b timeout 60 python3 "$T/sctp.py" >"$T/messages" &
+		pid=$!
+		soon grep -q ready "$T/messages"
+		on a python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
+s.connect((\"10.0.0.2\", 5001))
+for size in 10, 1000, 1, 500:
+    s.send(bytes(size))
+s.close()"
+		wait $pid
+		grep -qx "10.0.0.1 \[10, 1000, 1, 500\]" "$T/messages"
+	'
+}
+
+@test "congestion control: bbr by TCP_CONGESTION and as the default" {
+	needs=(python3 ss)
+	on_each_kernel network '
+		two_hosts
+		cat >"$T/bbr.py" <<-END
+			import socket, subprocess, sys
+			s = socket.socket()
+			s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"bbr")
+			s.connect(("10.0.0.2", 5000))
+			s.sendall(b"x" * 100000)
+			print(subprocess.run(["ss", "-Hti", "dport = :5000"], capture_output=True, text=True).stdout)
+		END
+		ip netns exec b timeout 60 nc -l 5000 >"$T/got" </dev/null &
+		pid=$!
+		soon is_listening b 5000
+		on a python3 "$T/bbr.py" >"$T/ss"
+		wait $pid
+		[ "$(stat -c %s "$T/got")" = 100000 ]
+		grep -q "bbr.*bw:" "$T/ss"
+		# known now, and by its name in sysctl for a whole namespace
+		on a grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control
+		on a sysctl -qw net.ipv4.tcp_congestion_control=bbr
+		[ "$(on a sysctl -n net.ipv4.tcp_congestion_control)" = bbr ]
+		transfer a b 10.0.0.2
+	'
+}
+
+@test "netem: delay is seen, lost and doubled packets are not" {
+	needs=(tc)
+	on_each_kernel network '
+		two_hosts
+		tc -n a qdisc add dev a0 root netem delay 30ms
+		rtt=$(on a ping -n -c 3 -i 0.05 10.0.0.2 | sed -n "s,.*= [0-9.]*/\([0-9]*\).*,\1,p")
+		[ "$rtt" -ge 30 ]
+		tc -n a qdisc change dev a0 root netem delay 2ms 1ms loss 5% duplicate 2% reorder 10% 50%
+		tc -n b qdisc add dev b0 root netem loss 5%
+		head -c 1000000 /dev/urandom >"$T/sent"
+		transfer a b 10.0.0.2
+		transfer b a fd00::1
+		dropped=$(tc -n a -s -j qdisc show dev a0 | python3 -c "import json, sys; print(json.load(sys.stdin)[0][\"drops\"])")
+		[ "$dropped" -gt 0 ]
+		on a nstat -asz TcpRetransSegs | grep -qE "RetransSegs +[1-9]"
+	'
+}
+
+@test "tbf, htb with filters, fq_codel, ingress policing: rates are kept" {
+	needs=(tc)
+	on_each_kernel network '
+		two_hosts
+		milliseconds() {
+			local begin=${EPOCHREALTIME/[.,]/}
+			"$@"
+			took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
+		}
+		head -c 250000 /dev/urandom >"$T/sent"
+		tc -n a qdisc add dev a0 root tbf rate 2mbit burst 10kb latency 100ms
+		milliseconds transfer a b 10.0.0.2
+		# 2 Mbit are a second of 2 Mbit/s
+		echo "tbf: $took ms"
+		[ $took -ge 900 ]
+		tc -n a qdisc replace dev a0 root handle 1: htb default 20
+		tc -n a class add dev a0 parent 1: classid 1:10 htb rate 2mbit burst 10kb cburst 10kb
+		tc -n a class add dev a0 parent 1: classid 1:20 htb rate 1gbit
+		tc -n a qdisc add dev a0 parent 1:20 fq_codel
+		tc -n a filter add dev a0 parent 1: protocol ip u32 match ip dst 10.0.0.2 flowid 1:10
+		milliseconds transfer a b 10.0.0.2
+		echo "htb, filtered: $took ms"
+		[ $took -ge 900 ]
+		slow=$took
+		milliseconds transfer a b fd00::2
+		echo "htb, not: $took ms"
+		[ $took -lt $slow ]
+		sent=$(tc -n a -s class show dev a0 classid 1:10 | sed -n "s/^ Sent \([0-9]*\) bytes.*/\1/p")
+		[ "$sent" -gt 250000 ]
+		tc -n b qdisc add dev b0 ingress
+		tc -n b filter add dev b0 ingress protocol ip matchall action police rate 1mbit burst 20k conform-exceed drop
+		transfer a b 10.0.0.2
+		tc -n b -s filter show dev b0 ingress | grep -q police
+	'
+}
