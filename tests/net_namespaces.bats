@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
-# The host's own tools show and change the rump kernel's network, and nothing of the host's.
+# The host's own tools show and change the rump kernel's network, and nothing of the host's.  See net_tools.bats for more of them.
 
 load lib
 load net
