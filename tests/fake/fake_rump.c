@@ -363,7 +363,7 @@ static long do_notify(long nr, long a[6])
 	case RUMP_SYS_NOTIFY_NEW:
 		return fake_fd(fd);
 	case RUMP_SYS_NOTIFY_WAIT:
-		return host(SYS_epoll_wait, host_fd(a[1]), a[2], a[3], 0);
+		return host(SYS_epoll_wait, host_fd(a[1]), a[2], a[3] & ~RUMP_NOTIFY_QUIET, 0);
 	case RUMP_SYS_NOTIFY_LOOK:
 		return host(SYS_poll, &set, 1, 0);
 	case RUMP_SYS_NOTIFY_POLL:
