@@ -1,13 +1,89 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* code.c - reads /proc/self/maps; see code.h */
+#include <elf.h>
 #include <fcntl.h>
 
 #include "code.h"
 
 #define KNOWN 8
+#define AUXV_MAX 64
+#define GO_BUILD_ID 4 /* a note's type, of the owner "Go" */
 
 static struct code known[KNOWN];
 static unsigned int next_known;
+
+/* ---- programs whose code is not like that of C ---- */
+
+static bool is_go_note(const char *note, const char *end)
+{
+	Elf64_Nhdr header;
+
+	while (end - note >= (long)(sizeof(header) + 4)) {
+		memcpy(&header, note, sizeof(header));
+		note += sizeof(header);
+		if (header.n_namesz == 4 && header.n_type == GO_BUILD_ID && !memcmp(note, "Go", 3))
+			return true;
+		if (header.n_namesz > 4096 || header.n_descsz > 65536)
+			break;
+		note += ((header.n_namesz + 3) & ~3UL) + ((header.n_descsz + 3) & ~3UL);
+	}
+	return false;
+}
+
+/* From the first to the last byte that the program itself was mapped to, if Go made it. */
+static struct code find_go(void)
+{
+	long fd = host(SYS_open, "/proc/self/auxv", O_RDONLY | O_CLOEXEC), length;
+	struct code code = {-1UL, 0}, none = {0, 0};
+	const Elf64_Phdr *segments = NULL;
+	Elf64_auxv_t auxv[AUXV_MAX];
+	unsigned long count = 0, base = 0;
+	bool is_go = false;
+
+	if (is_error(fd))
+		return none;
+	length = host(SYS_read, fd, auxv, sizeof(auxv));
+	host(SYS_close, fd);
+	for (long i = 0; i < length / (long)sizeof(auxv[0]); i++) {
+		if (auxv[i].a_type == AT_PHDR)
+			segments = (const Elf64_Phdr *)auxv[i].a_un.a_val;
+		if (auxv[i].a_type == AT_PHNUM)
+			count = auxv[i].a_un.a_val;
+	}
+	for (unsigned long i = 0; segments && i < count; i++)
+		if (segments[i].p_type == PT_PHDR)
+			base = (unsigned long)segments - segments[i].p_vaddr;
+	for (unsigned long i = 0; segments && i < count; i++) {
+		unsigned long start = base + segments[i].p_vaddr;
+
+		if (segments[i].p_type == PT_NOTE)
+			is_go |= is_go_note((const char *)start,
+					    (const char *)start + segments[i].p_memsz);
+		if (segments[i].p_type != PT_LOAD)
+			continue;
+		if (start < code.start)
+			code.start = start;
+		if (start + segments[i].p_memsz > code.end)
+			code.end = start + segments[i].p_memsz;
+	}
+	return is_go ? code : none;
+}
+
+/*
+ * Functions of Go make system calls on stacks of a few KiB, with room for no function of
+ * ours.  Trapped calls run on the signal stack, which Go has for each of its threads.
+ */
+static bool is_go(unsigned long address)
+{
+	static struct code go;
+	static bool is_known;
+
+	if (!__atomic_load_n(&is_known, __ATOMIC_ACQUIRE)) {
+		go = find_go();
+		__atomic_store_n(&is_known, true, __ATOMIC_RELEASE);
+	}
+	return address >= go.start && address < go.end;
+}
 
 /* ---- the list of the host ---- */
 
@@ -45,7 +121,7 @@ static void take(struct line *line, char c)
 
 static bool is_code(const struct line *line)
 {
-	return line->has_file && !memcmp(line->mode, "r-xp", 4);
+	return line->has_file && !memcmp(line->mode, "r-xp", 4) && !is_go(line->start);
 }
 
 /* Calls fn for each piece of code until that gives true; true then. */

@@ -4,6 +4,7 @@
  *
  * Only what is mapped from a file, private, readable, executable and not writable is: a
  * just-in-time compiler's memory is its own affair, and a shared mapping would be the file.
+ * A program in Go is left alone, too: its functions run on stacks that are too small.
  */
 #ifndef HIJACK_CODE_H
 #define HIJACK_CODE_H

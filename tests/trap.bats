@@ -114,11 +114,28 @@ _cgo() {
 	[ "$output" = "by Go"$'\n6\n'"by Go"$'\n<nil>\n'"by a socket" ]
 }
 
-@test "Go with cgo: goroutines, programs, sockets" {
+# _go NAME: builds tests/prog/NAME.go
+_go() {
 	require go
-	(cd "$BATS_FILE_TMPDIR" && cp "$RUMP_TOP/tests/prog/cgo.go" . &&
-		GO111MODULE=off GOFLAGS= GOCACHE=$BATS_FILE_TMPDIR/cache timeout -k 5 200 go build -o cgo cgo.go)
+	(cd "$BATS_FILE_TMPDIR" && cp "$RUMP_TOP/tests/prog/$1.go" . &&
+		GO111MODULE=off GOFLAGS= GOCACHE=$BATS_FILE_TMPDIR/cache timeout -k 5 200 go build -o "$1" "$1.go")
+}
+
+@test "Go with cgo: goroutines, programs, sockets" {
+	_go cgo
 	socket=inet on_each_kernel _cgo
+}
+
+_go_http() {
+	run client "$BATS_FILE_TMPDIR/go_http" 127.0.0.1 ::1
+	echo "$output"
+	[ "$status" = 0 ]
+	[ "$output" = "50 posts 127.0.0.1"$'\n'"50 posts ::1" ]
+}
+
+@test "Go with cgo: a web server and its clients" {
+	_go go_http
+	socket=inet:inet6 on_each_kernel _go_http
 }
 
 @test "strace -f under the preload, whose child starts the kernel" {

@@ -220,7 +220,7 @@ static void on_alarm(int sig)
 static void signals(void)
 {
 	struct sigaction action = {.sa_handler = on_alarm};
-	struct itimerval once = {.it_value = {0, 50000}};
+	struct itimerval once = {.it_value = {0, 500000}};
 	struct timespec second = {.tv_sec = 5};
 	int pipe[2];
 
