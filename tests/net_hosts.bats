@@ -190,3 +190,33 @@ three_hosts() {
 	host b "interface shmif0 $T/bus" "address shmif0 10.1.0.2/24"
 	carries a b 10.1.0.2
 }
+
+@test "a program that ends with its kernel inside and a socket open says so, and what it sent arrives" {
+	local pid
+	host a "interface shmif0 $T/bus" "address shmif0 10.1.0.1/24"
+	in_background on a python3 -c '
+import socket, time
+listener = socket.create_server(("10.1.0.1", 7000))
+connection, _ = listener.accept()
+time.sleep(0.5)		# most of it waits on the other side meanwhile
+got = 0
+while data := connection.recv(65536):
+    got += len(data)
+print("got", got)' >"$T/got"
+	pid=$!
+	listens a 7000
+	rump_with "socket=inet,interface=shmif0 $T/bus,address=shmif0 10.1.0.2/24" python3 -c '
+import ctypes, socket
+connection = socket.create_connection(("10.1.0.1", 7000))
+connection.setblocking(False)
+sent = 0
+try:
+    while True:
+        sent += connection.send(bytes(65536))
+except BlockingIOError:
+    print("got", sent, flush=True)
+ctypes.CDLL(None).exit(0)' >"$T/sent"
+	wait $pid
+	grep -Ex "got [1-9][0-9]+" "$T/sent"
+	diff "$T/sent" "$T/got"
+}

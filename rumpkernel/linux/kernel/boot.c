@@ -25,6 +25,7 @@
 #include "../../../fs/internal.h"
 #include "../drivers/etfs.h"
 #include "../drivers/net/dhcp.h"
+#include "../drivers/net/interface.h"
 #include "../drivers/net/netconfig.h"
 #include "../drivers/net/resolver.h"
 #include "../drivers/sockin/claim.h"
@@ -740,6 +741,7 @@ static long stop_kernel(void *unused)
 	unsigned int round, i;
 
 	rump_clients_end();
+	rump_net_end();
 	rump_dhcp_release_all();
 	rump_share_sync();
 	ksys_sync();

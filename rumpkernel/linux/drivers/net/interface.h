@@ -33,4 +33,7 @@ long rump_interface_create(const char *name, const char *to, char *why, size_t w
 /* -ENODEV: none of that name; -EOPNOTSUPP: of a kind that cannot be taken away. */
 long rump_interface_destroy(const char *name);
 
+/* The kernel ends: so do the connections of the calling process. */
+void rump_net_end(void);
+
 #endif
