@@ -20,8 +20,8 @@
 /* A peer that has gone is not waited for any longer. */
 #define PATIENCE	(2 * HZ)
 
-/* The first descriptor from `from` on that is a socket, or -1. */
-static int is_socket(const void *unused, struct file *file, unsigned int fd)
+/* Ends the search at a socket, with its number + 1. */
+static int find_socket(const void *unused, struct file *file, unsigned int fd)
 {
 	struct socket *sock = sock_from_file(file);
 
@@ -38,7 +38,7 @@ static void close_sockets(void)
 	unsigned int from = 0;
 	int next;
 
-	while ((next = iterate_fd(current->files, from, is_socket, NULL)) > 0) {
+	while ((next = iterate_fd(current->files, from, find_socket, NULL)) > 0) {
 		from = next;
 		close_fd(next - 1);
 	}
