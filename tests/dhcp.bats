@@ -26,7 +26,7 @@ dnsmasq() {
 	in_background on server dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv \
 		--no-hosts --port=0 --user="$(id -un)" --pid-file= --log-facility=- --log-dhcp --no-ping \
 		--dhcp-leasefile="$T/leases" --interface=shmif0 --bind-interfaces --dhcp-authoritative \
-		--dhcp-range="${range:-10.0.0.50,10.0.0.60}",2m --dhcp-option=option:dns-server,10.0.0.53 \
+		--dhcp-range="${range:-10.0.0.50,10.0.0.59}",2m --dhcp-option=option:dns-server,10.0.0.53 \
 		--dhcp-option=option:router,10.0.0.254 --domain=example.org \
 		--dhcp-option=option:mtu,1400 "$@" >"$T/dnsmasq" 2>&1
 	DNSMASQ=$!
