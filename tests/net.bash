@@ -9,6 +9,8 @@
 #					bash, with -eu and the functions below
 #	on_each_kernel network '...'	on each of them
 #
+# The file's setup and teardown are here, too.
+#
 # In a script, T is a folder of the host, and:
 #
 #	host NAME...			new namespaces, lo up
@@ -20,6 +22,21 @@
 #	pings HOST ADDRESS [OPTION...]	three echoes, none lost
 #	soon COMMAND...			the command succeeds within ten seconds
 #	count HOST IF			packets that came to and went from an interface
+
+setup_file() {
+	load lib
+	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" "$RUMP_MODULES/modules.index"
+}
+
+setup() {
+	needs=()
+	limit=30
+	cd "$T"
+}
+
+teardown() {
+	end_kernels
+}
 
 # shellcheck disable=SC2016
 NET_PRELUDE='

@@ -6,21 +6,6 @@
 load lib
 load net
 
-setup_file() {
-	load lib
-	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" "$RUMP_MODULES/modules.index"
-}
-
-setup() {
-	needs=()
-	limit=30
-	cd "$T"
-}
-
-teardown() {
-	end_kernels
-}
-
 @test "hosts that a cable joins: both families, TCP, and none sees the other's interfaces" {
 	on_each_kernel network '
 		two_hosts

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
-# The host's own tools show and change the rump kernel's network, and nothing of the host's.  See net_tools.bats for more of them.
+# The host's own tools show and change the rump kernel's network, and nothing of the host's.
+# See net_tools.bats for more of them.
 
 load lib
 load net
@@ -23,16 +24,6 @@ host_network() {
 	ip rule
 	ls /run/netns 2>/dev/null | sort
 	:
-}
-
-setup() {
-	needs=()
-	limit=30
-	cd "$T"
-}
-
-teardown() {
-	end_kernels
 }
 
 @test "ip monitor tells of what others do" {

@@ -6,21 +6,6 @@
 load lib
 load net
 
-setup_file() {
-	load lib
-	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" "$RUMP_MODULES/modules.index"
-}
-
-setup() {
-	needs=()
-	limit=30
-	cd "$T"
-}
-
-teardown() {
-	end_kernels
-}
-
 @test "wireguard: a handshake, both families inside, nothing in clear outside" {
 	needs=(wg tcpdump)
 	on_each_kernel network '

@@ -6,21 +6,6 @@
 load lib
 load net
 
-setup_file() {
-	load lib
-	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" "$RUMP_MODULES/modules.index"
-}
-
-setup() {
-	needs=()
-	limit=30
-	cd "$T"
-}
-
-teardown() {
-	end_kernels
-}
-
 @test "sctp: one to one, both families, by an unmodified program and by messages of streams" {
 	needs=(socat sctp_test)
 	on_each_kernel network '
