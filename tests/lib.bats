@@ -148,7 +148,9 @@ torn() {
 }
 
 @test "a process that is left is found, ended, and a failure" {
+	left() { grep -qx sleep $(_tagged_processes | sed 's,.*,/proc/&/comm,') /dev/null; }
 	tagged sleep 60 3>&- &
+	wait_until 20 left
 	run none_left 1
 	echo "$output"
 	[ "$status" -eq 1 ]

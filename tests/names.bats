@@ -236,7 +236,8 @@ assert not open(\"/etc/hosts\").read().count(\"ofrump\")"
 @test "nscd, systemd-resolved and avahi of the host are not asked" {
 	make_sandbox
 	cat >"$T/services.py" <<-'END'
-		# says which of the services' sockets somebody has connected to
+		# says which of the services' sockets somebody has connected to; whoever connects to the
+		# last one is told after all that connected before
 		import os, select, socket, sys
 		listening = {}
 		for path in sys.argv[2:]:
@@ -245,15 +246,21 @@ assert not open(\"/etc/hosts\").read().count(\"ofrump\")"
 		    s.bind(path)
 		    os.chmod(path, 0o666)
 		    s.listen()
+		    s.setblocking(False)
 		    listening[s.fileno()] = s, path
 		if os.fork():
 		    sys.exit(0)
 		os.setsid()
 		with open(sys.argv[1], "a") as log:
 		    while True:
-		        for fd in select.select(list(listening), [], [], 30)[0] or sys.exit(1):
-		            listening[fd][0].accept()[0].close()
-		            print(listening[fd][1], file=log, flush=True)
+		        select.select(list(listening), [], [], 30)[0] or sys.exit(1)
+		        for s, path in listening.values():
+		            try:
+		                while True:
+		                    s.accept()[0].close()
+		                    print(path, file=log, flush=True)
+		            except BlockingIOError:
+		                pass
 	END
 	cat >"$T/connect.py" <<-'END'
 		import errno, socket, sys
@@ -266,13 +273,16 @@ assert not open(\"/etc/hosts\").read().count(\"ofrump\")"
 	export SERVICES='/run/nscd/socket /run/systemd/resolve/io.systemd.Resolve /run/avahi-daemon/socket /run/other'
 	start_server
 	run tagged in_sandbox "$BASH" -ec 'python3 "$T/services.py" "$T/asked" $SERVICES >/dev/null 2>&1 3>&-
+		told() { python3 "$T/connect.py" /run/other; until grep -q other "$T/asked"; do sleep 0.1; done; }
 		getent hosts none.test || :
+		told >/dev/null
 		# the host asks nscd
 		grep -c nscd "$T/asked" >/dev/null
 		: >"$T/asked"
 		client getent hosts none.test || :
 		client getent passwd root
 		client python3 "$T/connect.py" $SERVICES
+		until grep -q other "$T/asked"; do sleep 0.1; done
 		cat "$T/asked"'
 	echo "$output"
 	kill_tagged

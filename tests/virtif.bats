@@ -438,7 +438,7 @@ no_passt() {
 	chmod +x "$T/udhcpc"
 	rump_net ip link set virt0 up
 	rump_net udhcpc -f -q -n -t 10 -T 1 -i virt0 -s "$T/udhcpc"
-	rump_net ip -4 addr show virt0 | grep -q 'inet 10\.99\.0\.5'
+	rump_net ip -4 addr show virt0 | grep -qE 'inet 10\.99\.0\.(5[0-9]|60)/24'
 	pings 10.99.0.1
 	stop_server
 }
