@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * sys.h - raw host system calls, safe access to the application's memory, and
- * the few string functions that the preload needs.
+ * sys.h - host system calls, safe access to the application's memory, and the
+ * few string functions that the preload needs.
  *
  * Everything here is async-signal-safe and works before relocation of other
- * libraries.  host() is inlined, so the instruction lies in our own text: the
- * one range that Syscall User Dispatch lets through.
+ * libraries.
  */
 #ifndef HIJACK_SYS_H
 #define HIJACK_SYS_H
@@ -14,38 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/syscall.h>
 
+#include "../host/host_call.h"
 #include "syscall_numbers.h" /* those that libc's headers are too old for */
-
-#ifndef __x86_64__
-#error "librumphijack knows only x86-64 system calls"
-#endif
-
-static inline __attribute__((always_inline)) long host6(long nr, long a, long b, long c, long d,
-							long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
-#define HOST_PAD(nr, a, b, c, d, e, f, ...) \
-	host6((nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-/* host(number, up to six arguments): a value or -errno */
-#define host(...) HOST_PAD(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
-
-static inline int is_error(long result)
-{
-	return (unsigned long)result > -4096UL;
-}
 
 /*
  * Access to pointers of the application, which may be anything: a fault is

@@ -39,7 +39,7 @@ static struct channel *block_of(int i, bool is_new)
 		return block;
 	made = host(SYS_mmap, NULL, BLOCK_CHANNELS * sizeof(*block), PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (host_failed(made))
+	if (is_error(made))
 		return NULL;
 	block = (struct channel *)made;
 	if (!__atomic_compare_exchange_n(&blocks[i], &none, block, false, __ATOMIC_ACQ_REL,

@@ -117,7 +117,7 @@ static struct parked *free_place(struct session *session)
 		address = host(SYS_mmap, NULL, PARKED_MAX * sizeof(struct parked),
 			       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			       -1, 0);
-		if (host_failed(address))
+		if (is_error(address))
 			return NULL;
 		session->parked = (struct parked *)address;
 	}

@@ -19,7 +19,7 @@ static int take_socket(long id)
 	int error;
 
 	if (!is_message_id(id))
-		return error_return(host_failed(id) ? (int)id : -EPROTO);
+		return error_return(is_error(id) ? (int)id : -EPROTO);
 	error = fork_take(session, RUMP_SP_SOCKET, id, &message);
 	if (error)
 		return error_return(error);
@@ -68,7 +68,7 @@ int rumpclient_event(int notifier)
 	int error, fd;
 
 	if (!is_message_id(id))
-		return error_return(host_failed(id) ? (int)id : -EPROTO);
+		return error_return(is_error(id) ? (int)id : -EPROTO);
 	error = fork_take(session, RUMP_SP_EVENT, id, &message);
 	if (error)
 		return error_return(error);

@@ -37,7 +37,7 @@ static struct rumpclient_fork *new_fork(void)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct rumpclient_fork *fork = (struct rumpclient_fork *)address;
 
-	if (host_failed(address))
+	if (is_error(address))
 		return NULL;
 	session_clear(&fork->session);
 	return fork;
@@ -70,7 +70,7 @@ static int make_child(struct session *parent, struct session *child)
 	int error;
 
 	if (!is_message_id(id))
-		return host_failed(id) ? (int)id : -EPROTO;
+		return is_error(id) ? (int)id : -EPROTO;
 	error = fork_take(parent, RUMP_SP_SOCKET, id, &message);
 	if (error)
 		return error;

@@ -25,12 +25,12 @@ static __attribute__((noinline, cold)) long fail(long ret)
 
 static inline long result_ERRNO(long ret)
 {
-	return __builtin_expect(host_failed(ret), 0) ? fail(ret) : ret;
+	return __builtin_expect(is_error(ret), 0) ? fail(ret) : ret;
 }
 
 static inline long result_ERROR(long ret)
 {
-	return host_failed(ret) ? -ret : 0;
+	return is_error(ret) ? -ret : 0;
 }
 
 static inline long result_VOID(long ret)
@@ -41,7 +41,7 @@ static inline long result_VOID(long ret)
 
 static inline long result_PRIORITY(long ret)
 {
-	return host_failed(ret) ? fail(ret) : 20 - ret;
+	return is_error(ret) ? fail(ret) : 20 - ret;
 }
 
 /* ---- the rows ---- */
@@ -82,9 +82,9 @@ long rump_sys_getcwd(SIX_LONGS)
 
 	UNUSED_LONGS;
 	/* "(unreachable)/..." */
-	if (!host_failed(ret) && *(const char *)a1 != '/')
+	if (!is_error(ret) && *(const char *)a1 != '/')
 		ret = -ENOENT;
-	if (!host_failed(ret))
+	if (!is_error(ret))
 		return a1;
 	fail(ret);
 	return 0;
@@ -111,7 +111,7 @@ long rump_sys_sched_getaffinity(SIX_LONGS)
 	UNUSED_LONGS;
 	if (ret > 0 && ret < a2)
 		ret = zero_rest((uint64_t)(a3 + ret), (uint64_t)(a3 + a2));
-	return host_failed(ret) ? fail(ret) : 0;
+	return is_error(ret) ? fail(ret) : 0;
 }
 
 /* The kernel writes the time that is left to the timeout. */

@@ -276,7 +276,7 @@ static int tcp_event(struct session *session, int fd, const struct rump_sp_cooki
 		return error;
 	copy = host(SYS_fcntl, ops->fd(stream), F_DUPFD_CLOEXEC, 0);
 	ops->close(stream, 0);
-	if (!host_failed(copy))
+	if (!is_error(copy))
 		host(SYS_fcntl, copy, F_SETFL, O_RDWR | O_NONBLOCK);
 	return (int)copy;
 }
@@ -296,7 +296,7 @@ static int tcp_channel_open(struct channel *channel, const struct rump_sp_channe
 		return -EPROTO;
 	address = host(SYS_mmap, NULL, CHANNEL_SIZE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (host_failed(address))
+	if (is_error(address))
 		return (int)address;
 	shared = (struct rump_sp_channel *)address;
 	begin_opening(channel->session);

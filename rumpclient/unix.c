@@ -124,7 +124,7 @@ static int unix_channel_open(struct channel *channel, const struct rump_sp_chann
 	}
 	address = host(SYS_mmap, NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	fd_close_private(fd);
-	if (host_failed(address))
+	if (is_error(address))
 		return (int)address;
 	shared = (struct rump_sp_channel *)address;
 	/* once: the server may change it */

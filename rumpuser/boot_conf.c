@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #include "rump_conf.h"

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host_call.h"
+#include "host.h"
 
 #ifndef F_OFD_SETLK
 #define F_OFD_SETLK 37

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "bus_file.h"
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #ifndef SYS_futex_waitv

@@ -4,7 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 /* libc's clock_gettime() is the vDSO's: no system call, and errno stays for these clocks. */

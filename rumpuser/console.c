@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #define STDERR_STUCK_MS 1000 /* how long a full non-blocking stderr is waited for */

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 static int parent_pipe = -1; /* of the child, between begin and done */

@@ -16,7 +16,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #define SECTOR_SIZE 512

@@ -20,7 +20,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #ifndef F_OFD_SETLK

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 int futex_wait(unsigned int *word, unsigned int value, unsigned long long until)

@@ -8,7 +8,7 @@
  * after fork(), the useless copy of its parent's: see forked().
  *
  * Hypercalls run on kernel stacks of a few pages, with %gs changed, in threads
- * of the application.  So: little stack; raw system calls (host_call.h) where
+ * of the application.  So: little stack; raw system calls (host/host_call.h) where
  * data flows; errno as it was; and in what may be called while a virtual CPU
  * is held (clocks, wait, wake, yield, map, unmap, console, io_submit) no
  * allocation, no stdio, no lock that another thread may keep.
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 const struct rumpuser_upcalls *rumpuser_upcalls;

@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #define POOL_MAX 8	   /* workers for transfers */

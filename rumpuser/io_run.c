@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #ifndef IOV_MAX

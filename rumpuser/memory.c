@@ -22,7 +22,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #ifndef MAP_FIXED_NOREPLACE
@@ -44,11 +44,6 @@
 #define RESERVED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 
 static int memory_fd = -1;
-
-static bool is_error(long result)
-{
-	return (unsigned long)result > -4096UL;
-}
 
 static long map_fd(unsigned long address, unsigned long length, int protection, int flags, int fd,
 		   unsigned long offset)

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 static const char *const places[] = {"rump/modules", "../rumpkernel/rump/modules"};

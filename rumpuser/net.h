@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "net_backend.h"
 #include "private.h"
 

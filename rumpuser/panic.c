@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #define STATUS_ABORTED (128 + SIGABRT)

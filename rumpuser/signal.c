@@ -23,7 +23,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 #ifndef SA_RESTORER

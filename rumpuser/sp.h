@@ -28,7 +28,7 @@
 
 #include <rump/rump_sp.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 #include "spin.h"
 

@@ -16,7 +16,7 @@
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 
-#include "host_call.h"
+#include "host.h"
 #include "private.h"
 
 /*

@@ -55,16 +55,17 @@ none_foreign() {
 @test "config uses libc and the constants of the two contracts" {
 	none_foreign config libc rump/rumpuser.h rump/rump.h
 }
-@test "hijack and tools use config, include and libc" {
-	none_foreign hijack config include libc
+@test "hijack and tools use config, include and libc, hijack host" {
+	none_foreign hijack config host include libc
 	none_foreign tools config include rumpuser/bus_file.h libc
 }
-@test "rumpuser and rumpclient use config, include, sp, the interface of tcp and libc" {
-	none_foreign rumpuser config include sp tcp/rumpsp_tcp.h libc
-	none_foreign rumpclient config include sp tcp/rumpsp_tcp.h libc
+@test "rumpuser and rumpclient use config, host, include, sp, the interface of tcp and libc" {
+	none_foreign rumpuser config host include sp tcp/rumpsp_tcp.h libc
+	none_foreign rumpclient config host include sp tcp/rumpsp_tcp.h libc
 }
-@test "tcp uses config, include and libc; sp uses libc" {
-	none_foreign tcp config include libc
+@test "tcp uses config, host, include and libc; host and sp use libc" {
+	none_foreign tcp config host include libc
+	none_foreign host libc
 	none_foreign sp libc
 }
 @test "the overlay uses the kernel, rumpuser.h and rump.h, never a libc header" {
