@@ -16,6 +16,7 @@
 #include <linux/resume_user_mode.h>
 #include <linux/smp.h>
 #include <linux/syscalls.h>
+#include <linux/wait.h>
 #include <asm/irq_regs.h>
 #include <asm/rump.h>
 #include <asm/switch_to.h>
@@ -39,6 +40,20 @@ static __always_inline void park(void)
 
 /* ---- interrupts ---- */
 
+/*
+ * The thread that enters has taken this vCPU because it was free, and most likely its lwp's
+ * own was not.  Waking it there would have another thread run it, and wake this one.
+ */
+static void wake_up_here(struct task_struct *task)
+{
+	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(queue);
+	struct wait_queue_entry entry;
+
+	init_waitqueue_entry(&entry, task);
+	__add_wait_queue(&queue, &entry);
+	__wake_up_on_current_cpu(&queue, TASK_NORMAL, NULL);
+}
+
 static void entry_irq(void)
 {
 	struct rump_vcpu *v = this_vcpu();
@@ -58,7 +73,10 @@ static void entry_irq(void)
 			WRITE_ONCE(thread->interrupted, INTERRUPT_TAKEN);
 			set_notify_signal(task);
 		}
-		wake_up_process(task);
+		if (thread == v->thread)
+			wake_up_here(task);
+		else
+			wake_up_process(task);
 	}
 }
 
