@@ -16,6 +16,8 @@
 #include "watch.h"
 
 #define EXT4_IOC_MOVE_EXT 0xc028660f
+/* include/net/bluetooth/bnep.h: an L2CAP socket becomes an interface */
+#define BNEPCONNADD _IOW('B', 200, int)
 /* linux/wireless.h: it and net/if.h do not go together */
 #define SIOCIWFIRST 0x8B00
 #define SIOCIWLAST 0x8BFF
@@ -34,6 +36,7 @@ static const struct second {
 	{LOOP_CHANGE_FD, 0, 0},
 	{LOOP_CONFIGURE, sizeof(struct loop_config), 0},
 	{EXT4_IOC_MOVE_EXT, 40, 4},
+	{BNEPCONNADD, 28, 0},
 };
 
 static const struct second *second_of(unsigned int request)

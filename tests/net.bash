@@ -20,7 +20,8 @@
 #	two_hosts			a and b, a0 10.0.0.1/24 fd00::1/64, b0 10.0.0.2/24 fd00::2/64
 #	transfer FROM TO ADDRESS	a file by TCP, and it must be the same
 #	pings HOST ADDRESS [OPTION...]	three echoes, none lost
-#	soon COMMAND...			the command succeeds within ten seconds
+#	soon COMMAND...			the command succeeds within ten seconds, or $patience
+#	not COMMAND...			it fails; the shell does not mind that `! COMMAND' succeeds
 #	count HOST IF			packets that came to and went from an interface
 
 setup_file() {
@@ -43,12 +44,13 @@ NET_PRELUDE='
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 soon() {
-	local end=$((SECONDS + 10))
+	local end=$((SECONDS + ${patience:-10}))
 	until "$@"; do
-		[ $SECONDS -lt $end ] || { echo "not within ten seconds: $*"; return 1; }
+		[ $SECONDS -lt $end ] || { echo "not within ${patience:-10} seconds: $*"; return 1; }
 		sleep 0.05
 	done
 }
+not() { ! "$@"; }
 on() { ip netns exec "$@"; }
 host() {
 	local name
