@@ -49,22 +49,22 @@ host_network() {
 		ip -n red link add only-here type dummy
 		[ "$(ip netns exec red ls /sys/class/net | sort | tr "\n" " ")" = "lo only-here " ]
 		ip netns exec red grep -q only-here /proc/net/dev
-		! grep -q only-here /proc/net/dev
-		! ls /sys/class/net | grep -q only-here
+		! grep -q only-here /proc/net/dev || false
+		! ls /sys/class/net | grep -q only-here || false
 		ip netns exec red sh -c "ip link set lo up; cat /sys/class/net/lo/operstate" | grep -q unknown
 		[ "$(ip netns identify)" = "" ]
 		[ "$(ip netns exec red ip netns identify)" = red ]
 		# one without a name: only its processes have it
 		unshare -n sh -c "ip link add quiet type dummy; ip -br link" >"$T/quiet"
 		grep -q "^quiet " "$T/quiet"
-		! grep -q only-here "$T/quiet"
-		! ip link show quiet 2>/dev/null
+		! grep -q only-here "$T/quiet" || false
+		! ip link show quiet 2>/dev/null || false
 		[ "$(nsenter --net=/run/netns/red ls /sys/class/net | wc -l)" = 2 ]
 		ip netns delete red
 		[ -z "$(ip netns list)" ]
 	'
 	# the host knows none of them
-	! ip netns list | grep -qw -e red -e blue
+	! ip netns list | grep -qw -e red -e blue || false
 }
 
 @test "ethtool, sysctl, tc, bridge on interfaces that the host has not" {
@@ -87,7 +87,7 @@ host_network() {
 		[ ! -e /proc/sys/net/ipv4/conf/eth0 ]
 		tc qdisc show dev v0 | grep -q "qdisc noqueue"
 		[ -z "$(bridge link)" ]
-		! ethtool -i eth0 2>/dev/null
+		! ethtool -i eth0 2>/dev/null || false
 	'
 }
 
@@ -108,7 +108,7 @@ host_network() {
 		on r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 		mac=$(ip -n r -j link show ra | python3 -c "import json, sys; print(json.load(sys.stdin)[0][\"address\"])")
 		on a arping -c 2 -i a0 10.0.1.2 | grep -qi "$mac"
-		! on a arping -c 1 -w 1 -i a0 10.0.1.99 >/dev/null
+		! on a arping -c 1 -w 1 -i a0 10.0.1.99 >/dev/null || false
 		for kind in -I -U -T; do
 			on a traceroute -n -q 1 -w 2 $kind 10.0.2.2 >"$T/trace"
 			[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "10.0.1.2 10.0.2.2 " ]
@@ -129,7 +129,7 @@ host_network() {
 		[ -z "$(ip xfrm state)" ]
 		[ -z "$(ip -f mpls route)" ]
 		[ -z "$(nft list ruleset)" ]
-		! ip link add x0 type nonesuch 2>"$T/err"
+		! ip link add x0 type nonesuch 2>"$T/err" || false
 		grep -qE "Unknown device type|not supported" "$T/err"
 	'
 }

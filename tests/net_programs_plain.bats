@@ -51,7 +51,7 @@ teardown() {
 			echo datagram | nc -u -w1 "$address" $port
 			within 20 grep -q datagram "udp.$port"
 		done
-		! nc -z 10.1.0.1 1099
+		! nc -z 10.1.0.1 1099 || false
 		nc -z -v 10.1.0.1 1009-1012 2>&1 | grep succeeded >scan
 		[ "$(wc -l <scan)" = 1 ]
 		grep -q " 1011 port" scan
@@ -61,7 +61,8 @@ teardown() {
 @test "socat: TCP, UDP, TLS, children, terminals, a relay, limits of size" {
 	# shellcheck disable=SC2016
 	in_network '
-		start echo4 socat -t 20 TCP4-LISTEN:2001,fork,reuseaddr EXEC:cat
+		# a full queue would mean SYN cookies, with which Linux may lose a first segment of 3 bytes
+		start echo4 socat -t 20 TCP4-LISTEN:2001,backlog=64,fork,reuseaddr EXEC:cat
 		start echo6 socat -t 20 TCP6-LISTEN:2002,fork,reuseaddr,ipv6only SYSTEM:"tr a-z A-Z"
 		start relay socat -t 20 TCP4-LISTEN:2003,fork,reuseaddr "TCP6:[fd01::1]:2002"
 		start udp socat -t 20 UDP6-RECVFROM:2004,fork EXEC:"tr a-z A-Z"
@@ -75,7 +76,7 @@ teardown() {
 		tr 0-9 a-j <"$DATA/big" | socat -t 20 - TCP4:127.0.0.1:2003 | cmp - <(tr 0-9 A-J <"$DATA/big")
 		answered() { [ "$(echo datagram | socat -t 1 - "UDP6:[::1]:2004")" = DATAGRAM ]; }
 		within 20 answered
-		! socat -u "OPENSSL:localhost:2005,cafile=$KEYS/ca.pem,commonname=other.test" - >/dev/null 2>&1
+		! socat -u "OPENSSL:localhost:2005,cafile=$KEYS/ca.pem,commonname=other.test" - >/dev/null 2>&1 || false
 		socat -u "OPENSSL:localhost:2005,cafile=$KEYS/ca.pem" - | cmp - "$DATA/random"
 		socat -t 20 - TCP4:10.1.0.1:2006 </dev/null | grep -q ^/dev/pts/
 		# the connection itself is the input and output of that program

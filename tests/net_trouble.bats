@@ -121,7 +121,7 @@ blocked_clients() {
 	for n in $(seq 5); do
 		wait "${PIDS[n - 1]}" || { cat "$T/blocked$n"; return 1; }
 		[ "$(tail -n 1 "$T/blocked$n")" = again ]
-		! grep -q =success "$T/blocked$n"
+		! grep -q =success "$T/blocked$n" || false
 	done
 	stop_server
 }

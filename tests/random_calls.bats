@@ -135,5 +135,5 @@ random_calls() {
 	state >"$T/state.before"
 	(cd "$T/shadow/tmp/random" && "${NOBODY[@]}" touch file)
 	state >"$T/state.after"
-	! diff "$T/state.before" "$T/state.after"
+	! diff "$T/state.before" "$T/state.after" || false
 }

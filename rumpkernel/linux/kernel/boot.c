@@ -106,9 +106,7 @@ static int get_memory(const struct rumpuser_ops *user, unsigned long *ret_size)
 /*
  * Panics and oopses are always seen; more only when asked for.  Grace periods
  * are expedited: a normal one waits for ticks, and mounting, unmounting and
- * shutting down wait for several.  The table of TCP connections would be that of a
- * machine with little memory, and with it the limits of connections that are
- * about to end: 512, and beyond that servers reset them.
+ * shutting down wait for several.
  */
 static void make_command_line(const struct rumpuser_ops *user)
 {
@@ -116,7 +114,7 @@ static void make_command_line(const struct rumpuser_ops *user)
 	const char *more = user->param("RUMP_CMDLINE");
 	bool is_verbose = verbose && *verbose && strcmp(verbose, "0");
 
-	snprintf(rump_command_line, COMMAND_LINE_SIZE, "%s rcupdate.rcu_expedited=1 thash_entries=8192 %s",
+	snprintf(rump_command_line, COMMAND_LINE_SIZE, "%s rcupdate.rcu_expedited=1 %s",
 		 is_verbose ? "ignore_loglevel" : "loglevel=1", more ? more : "");
 }
 

@@ -17,6 +17,12 @@
 
 #include "interface.h"
 
+/*
+ * How many connections may be about to end: Linux derives it from the size of a table that
+ * it derives from the RAM, 512 in 128 MiB, and beyond that servers reset them.
+ */
+#define ENDING	8192
+
 /* A peer that has gone is not waited for any longer. */
 #define PATIENCE	(2 * HZ)
 
@@ -53,3 +59,13 @@ void rump_net_end(void)
 	while (tcp_orphan_count_sum() > 0 && time_before(jiffies, until))
 		schedule_timeout_uninterruptible(1);
 }
+
+static int __init allow_endings(void)
+{
+	struct inet_timewait_death_row *row = &init_net.ipv4.tcp_death_row;
+
+	sysctl_tcp_max_orphans = max(sysctl_tcp_max_orphans, ENDING);
+	row->sysctl_max_tw_buckets = max(row->sysctl_max_tw_buckets, ENDING);
+	return 0;
+}
+late_initcall(allow_endings);
