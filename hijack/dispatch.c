@@ -68,6 +68,7 @@
 #include "own.h"
 #include "placeholder.h"
 #include "plain.h"
+#include "posts.h"
 #include "remote.h"
 #include "signals.h"
 #include "trap.h"
@@ -246,6 +247,8 @@ int call_resolve(struct call *call, struct scratch *scratch, struct resolved *re
 
 long host_call(struct call *call)
 {
+	if (__builtin_expect(__atomic_load_n(&posts_are_out, __ATOMIC_RELAXED), 0))
+		posts_before_host(call);
 	return host6(call->nr, call->args[0], call->args[1], call->args[2], call->args[3],
 		     call->args[4], call->args[5]);
 }

@@ -24,7 +24,8 @@
 	X(missing) X(setid) X(machine) X(kcmp) X(pidfd_getfd)			\
 	X(landlock_add_rule) X(io_submit) X(exit) X(capset) X(limits)		\
 	X(name_to_handle) X(open_by_handle) X(name) X(sendto)	\
-	X(watch) X(unwatch) X(vmsplice) X(getdents) X(chroot) X(setns) X(unshare) X(umount) X(munmap) X(mremap) X(range)
+	X(watch) X(unwatch) X(vmsplice) X(getdents) X(chroot) X(setns) X(unshare) X(umount) X(munmap) X(mremap) X(range)	\
+	X(setsockopt)
 /* clang-format on */
 
 #define NUMBER(name) HANDLER_##name,

@@ -43,6 +43,7 @@
 #include "log.h"
 #include "own.h"
 #include "placeholder.h"
+#include "posts.h"
 #include "proxy.h"
 #include "remote.h"
 
@@ -452,6 +453,7 @@ static bool is_own_program(const struct call *call)
 
 long handle_execve(struct call *call)
 {
+	posts_settle(call);
 	if (is_own_program(call))
 		call->args[0] = (long)exec_path;
 	return exec_by_path(call, 0);

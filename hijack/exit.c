@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "family.h"
+#include "posts.h"
 #include "proxy.h"
 #include "remote.h"
 
@@ -34,6 +35,7 @@ long handle_exit_group(struct call *call)
 {
 	/* a child in shared memory ends alone */
 	if (!self.spawned) {
+		posts_settle(call);
 		proxy_leave();
 		close_all(call);
 		family_leave();

@@ -60,12 +60,28 @@ int fdtable_reserve(int fd)
 	return 0;
 }
 
+int fdtable_tcp(int fd)
+{
+	struct fdtable_chunk *chunk = chunk_of(fd);
+
+	return chunk ? __atomic_load_n(&chunk->tcp[fd % CHUNK], __ATOMIC_ACQUIRE) - 1 : -1;
+}
+
+void fdtable_set_tcp(int fd, int value)
+{
+	struct fdtable_chunk *chunk = chunk_of(fd);
+
+	if (chunk)
+		__atomic_store_n(&chunk->tcp[fd % CHUNK], value + 1, __ATOMIC_RELEASE);
+}
+
 int fdtable_set(int fd, int value)
 {
 	struct fdtable_chunk *chunk = chunk_of(fd);
 
 	if (!chunk)
 		return FDTABLE_HOST;
+	fdtable_set_tcp(fd, -1);
 	return __atomic_exchange_n(&chunk->entry[fd % CHUNK], value + 1, __ATOMIC_ACQ_REL) - 1;
 }
 

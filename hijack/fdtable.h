@@ -40,6 +40,7 @@ struct fdtable_chunk {
 	int companion[FDTABLE_CHUNK]; /* likewise */
 	struct rump_notify_words words[FDTABLE_CHUNK];
 	bool is_lonely[FDTABLE_CHUNK];
+	int tcp[FDTABLE_CHUNK]; /* as entry, where that is known to be a TCP socket */
 };
 
 struct fdtable {
@@ -106,6 +107,10 @@ void fdtable_set_lonely(int fd, bool is_lonely);
 bool fdtable_has_lonely(void);
 /* None is lonely any more. */
 void fdtable_share_all(void);
+
+/* The value of a reserved fd that is known to be that of a TCP socket, or -1. */
+int fdtable_tcp(int fd);
+void fdtable_set_tcp(int fd, int value);
 
 /* Words for waits on a reserved fd, NULL for others.  They stay where they are for ever. */
 struct rump_notify_words *fdtable_words(int fd);

@@ -12,6 +12,7 @@
 #include "dispatch.h"
 #include "fdtable.h"
 #include "libc.h"
+#include "posts.h"
 
 /*
  * Whether the first argument of such a number decides all; a constant for a constant.
@@ -33,7 +34,8 @@ static inline __attribute__((always_inline)) bool has_fd_row(long nr)
 static inline bool is_plain_fd(long fd)
 {
 	return fdtable_is_host((int)fd) && !self.inside && !config.log_unrouted &&
-	       !__builtin_expect(areas_exist, 0);
+	       !__builtin_expect(areas_exist, 0) &&
+	       !__builtin_expect(__atomic_load_n(&posts_are_out, __ATOMIC_RELAXED), 0);
 }
 
 /* The same for a path: its only one is the first argument, and nothing is left to do. */

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "map.h"
 #include "own.h"
+#include "posts.h"
 #include "remote.h"
 #include "wait.h"
 
@@ -211,6 +212,7 @@ void remote_confine(struct call *call)
 
 void remote_forked(void)
 {
+	posts_are_out = false; /* what there is are the parent's */
 	generation_lock = 0;
 	if (remote.generation)
 		generation = remote.generation();

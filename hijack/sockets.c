@@ -16,6 +16,7 @@
 #include "fdtable.h"
 #include "netlink.h"
 #include "placeholder.h"
+#include "posts.h"
 #include "rights.h"
 #include "unix.h"
 
@@ -143,6 +144,8 @@ static long send_with_rights(struct call *call, int rump_fd, struct msghdr *mess
 		return -ENOMEM;
 	control = (char *)memory;
 	carriers.count = 0;
+	if (rump_fd < 0)
+		posts_settle(call);
 	change = translate_rights(call, message, rump_fd >= 0, control, &carriers);
 	if (change < 0) {
 		result = change;
@@ -199,8 +202,10 @@ static long send_one(struct call *call, long at, long flags)
 	rump_fd = fdtable_get(call->args[0]);
 	if (message.msg_control && message.msg_controllen && fdtable_next(0) >= 0)
 		return send_with_rights(call, rump_fd, &message, at, flags);
-	if (rump_fd < 0)
+	if (rump_fd < 0) {
+		posts_settle(call);
 		return host(SYS_sendmsg, call->args[0], at, flags);
+	}
 	return send_to_rump(call, rump_fd, &message, at, flags);
 }
 

@@ -65,7 +65,7 @@ static long converse(struct channel *channel, long number, const long args[6])
 
 	turn->number = number;
 	memcpy(turn->args, args, sizeof(turn->args));
-	turn->flags = 0;
+	turn->flags = channel->wants_posting ? RUMP_SP_POSTING : 0;
 	turn->copy_error = 0;
 	gather(channel, turn, number, args);
 	__atomic_store_n(&channel->is_interrupted, false, __ATOMIC_RELAXED);
@@ -95,6 +95,20 @@ static long converse(struct channel *channel, long number, const long args[6])
 	}
 	__atomic_store_n(&channel->call, 0, __ATOMIC_RELEASE);
 	channel->last = __builtin_ia32_rdtsc();
+	return result;
+}
+
+/* What is posted is done in the order that it was made in, also that of other threads. */
+static inline __attribute__((always_inline)) long call_on(struct channel *channel, long number,
+							  const long args[6])
+{
+	long result;
+
+	if (__builtin_expect(__atomic_load_n(&posters, __ATOMIC_ACQUIRE) != channel->has_posted, 0))
+		post_settle(channel);
+	result = converse(channel, number, args);
+	if (__builtin_expect(channel->has_posted || channel->wants_posting, 0))
+		post_done(channel);
 	return result;
 }
 
@@ -145,7 +159,7 @@ static __attribute__((noinline)) long nested_call(void *frame, long number, cons
 				self.spare->session == session_current()
 			? 0
 			: channel_get(&self.spare);
-	result = error ? error : converse(self.spare, number, args);
+	result = error ? error : call_on(self.spare, number, args);
 	self.frame = outer;
 	self.is_nested = false;
 	return result;
@@ -173,6 +187,12 @@ long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5
 	struct thread *thread = &self;
 	long result;
 
+	if (__builtin_expect(number >= RUMPCLIENT_CALL_POST, 0)) {
+		if (number == RUMPCLIENT_CALL_POST)
+			return post(args);
+		if (number == RUMPCLIENT_CALL_SETTLE)
+			return post_settle(NULL);
+	}
 	if (__builtin_expect(thread->frame != NULL, 0))
 		return nested_call(frame, number, args);
 	thread->frame = frame;
@@ -183,7 +203,7 @@ long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5
 	else
 		result = 0;
 	if (!result)
-		result = converse(thread->channel, number, args);
+		result = call_on(thread->channel, number, args);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	thread->frame = NULL;
 	return result;

@@ -50,8 +50,7 @@ static struct channel *block_of(int i, bool is_new)
 	return block;
 }
 
-/* The next channel that is in use, from *at on. */
-static struct channel *next_used(int *at)
+struct channel *channel_next(int *at)
 {
 	for (; *at < BLOCKS * BLOCK_CHANNELS; ++*at) {
 		struct channel *block = block_of(*at / BLOCK_CHANNELS, false);
@@ -95,7 +94,7 @@ static void collect(void)
 	long pid = host(SYS_getpid);
 	struct channel *channel;
 
-	for (int at = 0; (channel = next_used(&at));)
+	for (int at = 0; (channel = channel_next(&at));)
 		if (host(SYS_tgkill, pid, channel->tid, 0) == -ESRCH)
 			channel_drop(channel);
 }
@@ -116,6 +115,8 @@ static void free_slot(struct channel *channel)
 {
 	channel->shared = NULL;
 	channel->stream = NULL;
+	channel->posted = 0;
+	channel->wants_posting = channel->is_posting = false;
 	__atomic_store_n(&channel->call, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&channel->tid, 0, __ATOMIC_RELEASE);
 }
@@ -223,6 +224,7 @@ void channel_drop(struct channel *channel)
 	struct rump_sp_channel_end message = {.channel = channel->number};
 
 	channel_interrupt(channel);
+	post_end(channel);
 	if (session->transport->has_channel_end && channel_is_live(channel))
 		control_send(session, RUMP_SP_CHANNEL_END, &message.head, sizeof(message));
 	session->transport->channel_close(channel, CHANNEL_OURS);
@@ -233,8 +235,9 @@ void channel_drop_all(struct session *session, enum channel_owner owner)
 {
 	struct channel *channel;
 
-	for (int at = 0; (channel = next_used(&at));)
+	for (int at = 0; (channel = channel_next(&at));)
 		if (channel->session == session && channel->shared) {
+			post_end(channel);
 			session->transport->channel_close(channel, owner);
 			free_slot(channel);
 		}
@@ -244,7 +247,7 @@ void channel_wake_all(const struct session *session)
 {
 	struct channel *channel;
 
-	for (int at = 0; (channel = next_used(&at));) {
+	for (int at = 0; (channel = channel_next(&at));) {
 		struct rump_sp_channel *shared = channel->shared;
 
 		/* unmapped meanwhile, it is EFAULT and nobody sleeps there */
@@ -257,7 +260,9 @@ void channel_forked(void)
 {
 	struct channel *channel;
 
-	for (int at = 0; (channel = next_used(&at));) {
+	post_forked();
+	for (int at = 0; (channel = channel_next(&at));) {
+		channel->has_posted = false;
 		if (channel->shared)
 			channel->session->transport->channel_close(channel, CHANNEL_PARENTS);
 		free_slot(channel);
@@ -330,7 +335,7 @@ int rumpclient_interrupt(pid_t tid)
 	int saved = errno, error = -ESRCH;
 	struct channel *channel;
 
-	for (int at = 0; (channel = next_used(&at));) {
+	for (int at = 0; (channel = channel_next(&at));) {
 		if (channel->tid != (uint32_t)tid)
 			continue;
 		channel_interrupt(channel);

@@ -59,6 +59,13 @@ struct transport {
 	bool (*has_gone)(struct channel *channel);
 	/* sends the turn that is in the channel and waits for its answer: 0 or -ENOTCONN */
 	int (*turn)(struct channel *channel);
+	/*
+	 * Enters a posted call in the channel: 0, or -EAGAIN, it is to be made as any other.
+	 * is_lazy: to be begun with what comes next.  settle: waits until all are done; by any
+	 * thread.  NULL: the transport has none.
+	 */
+	int (*post)(struct channel *channel, const struct rump_sp_posted *posted, bool is_lazy);
+	void (*settle)(struct channel *channel);
 	/* what came with a RUMP_SP_SOCKET message becomes a session of this transport */
 	int (*adopt)(struct session *session, struct session *child, int fd,
 		     const struct rump_sp_cookie *cookie);
@@ -203,6 +210,10 @@ struct channel {
 	bool is_interrupted; /* INTERRUPT was sent for it; atomic */
 	struct sp_spin spin;
 	uint64_t last; /* cycles of the TSC at the end of the last call */
+	/* post.c */
+	bool wants_posting, is_posting; /* the server is to be told with the next call; knows */
+	bool has_posted;		/* since the last call; atomic */
+	uint32_t posted;		/* how many ever; atomic */
 };
 
 struct thread {
@@ -226,6 +237,8 @@ static inline bool channel_is_live(const struct channel *channel)
  * there, or a new one.  0 or -errno. [blocks]
  */
 int channel_get(struct channel **place);
+/* The next channel that is in use, from *at on; NULL: there are no more. */
+struct channel *channel_next(int *at);
 /* Tells the server and frees it. */
 void channel_drop(struct channel *channel);
 /* Frees all of a session that has ended. */
@@ -256,6 +269,19 @@ static inline bool is_message_id(long result)
 int fork_take(struct session *session, enum rump_sp_type type, long id, struct parked *ret_message);
 /* the connection that rumpclient_exec() has left this program, or -1; only once */
 int exec_inherited(void);
+
+/* ---- post.c ---- */
+/* RUMPCLIENT_CALL_POST: 0, or -EAGAIN */
+long post(const long args[6]);
+/* Channels with posted calls that may not be done. */
+extern uint32_t posters;
+/* what others than this channel's thread have posted is done on return; NULL: all.  0 */
+long post_settle(const struct channel *except);
+/* a call has been answered: what was posted before it is done */
+void post_done(struct channel *channel);
+/* The channel goes, and its memory. */
+void post_end(struct channel *channel);
+void post_forked(void);
 
 /* ---- gather.c ---- */
 /* fills in windows and data of the channel's turn */

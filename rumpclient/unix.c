@@ -22,6 +22,9 @@
 
 #define LOOK_FIRST (50 * NSEC_PER_MSEC)
 #define LOOK_LATER NSEC_PER_SEC
+/* what was posted takes a few us */
+#define SETTLE_YIELDS 100
+#define SETTLE_PAUSE (NSEC_PER_MSEC / 5)
 
 static struct sp_spinners spinners;
 
@@ -252,28 +255,79 @@ static bool unix_has_gone(struct channel *channel)
 	       control_is_hung_up(channel->session);
 }
 
+/* What was written before is seen by the server's thread at once.  Whether it slept. */
+static bool wake_server(struct channel *channel)
+{
+	uint32_t *sleeps = &channel->shared->server_sleeps, *word = &channel->shared->request;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(sleeps, __ATOMIC_RELAXED))
+		return false;
+	if (channel->is_posting) {
+		__atomic_store_n(sleeps, 0, __ATOMIC_RELEASE);
+		word = sleeps;
+	}
+	host(SYS_futex, word, HOST_FUTEX_WAKE, 1);
+	return true;
+}
+
 static int unix_turn(struct channel *channel)
 {
 	struct rump_sp_channel *shared = channel->shared;
 	/* whose CPU is not known gives way to nobody: sched_yield() is one call too many */
 	uint32_t cpu = __atomic_load_n(&is_confined, __ATOMIC_RELAXED) ? 0 : this_cpu();
 	uint32_t old = channel->request;
+	const struct sp_words words = {.word = &shared->reply, .old = old};
 	bool server_slept;
 
 	channel->request = old + 1;
 	__atomic_store_n(&shared->client_cpu, cpu, __ATOMIC_RELAXED);
 	__atomic_store_n(&shared->request, channel->request, __ATOMIC_RELEASE);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	server_slept = __atomic_load_n(&shared->server_sleeps, __ATOMIC_RELAXED);
-	if (server_slept)
-		host(SYS_futex, &shared->request, HOST_FUTEX_WAKE, 1);
-	if (!sp_spin(&channel->spin, &spinners, &shared->reply, old, server_slept, false, cpu,
+	server_slept = wake_server(channel);
+	if (!sp_spin(&channel->spin, &spinners, &words, server_slept, false, cpu,
 		     __atomic_load_n(&shared->server_cpu, __ATOMIC_RELAXED)) &&
 	    sleep_until_reply(channel, old))
 		return -ENOTCONN;
 	/* is_closed, or a server that does not take turns */
 	return __atomic_load_n(&shared->reply, __ATOMIC_ACQUIRE) == channel->request ? 0
 										     : -ENOTCONN;
+}
+
+static int unix_post(struct channel *channel, const struct rump_sp_posted *posted, bool is_lazy)
+{
+	struct rump_sp_channel *shared = channel->shared;
+
+	/* who waits for it makes more calls of the host than are allowed then */
+	if (__atomic_load_n(&is_confined, __ATOMIC_RELAXED))
+		return -EAGAIN;
+	if (channel->posted - __atomic_load_n(&shared->posted_done, __ATOMIC_ACQUIRE) >=
+	    RUMP_SP_POSTED_MAX)
+		return -EAGAIN;
+	shared->posted[channel->posted % RUMP_SP_POSTED_MAX] = *posted;
+	__atomic_store_n(&channel->posted, channel->posted + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&shared->posted_count, channel->posted, __ATOMIC_RELEASE);
+	if (!is_lazy)
+		wake_server(channel);
+	return 0;
+}
+
+static void unix_settle(struct channel *channel)
+{
+	struct rump_sp_channel *shared = channel->shared;
+	uint32_t count = __atomic_load_n(&channel->posted, __ATOMIC_ACQUIRE);
+
+	const struct timespec moment = {0, SETTLE_PAUSE};
+
+	wake_server(channel);
+	for (int i = 0;
+	     (int32_t)(__atomic_load_n(&shared->posted_done, __ATOMIC_ACQUIRE) - count) < 0; i++) {
+		if (i < SETTLE_YIELDS)
+			host(SYS_sched_yield);
+		else if (!channel_is_live(channel) || unix_has_gone(channel))
+			break;
+		else /* a server that is stopped, most likely */
+			host(SYS_nanosleep, &moment, NULL);
+	}
 }
 
 /* ---- forks ---- */
@@ -298,5 +352,7 @@ const struct transport transport_unix = {
 	.has_channel_end = true,
 	.has_gone = unix_has_gone,
 	.turn = unix_turn,
+	.post = unix_post,
+	.settle = unix_settle,
 	.adopt = unix_adopt,
 };

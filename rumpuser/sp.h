@@ -125,6 +125,8 @@ struct sp_channel {
 	struct rump_sp_channel *shared;
 	char *data;
 	uint32_t request;  /* the last that was taken */
+	uint32_t posted;   /* posted calls that were done */
+	_Atomic bool is_posting; /* the client may post, and wakes us accordingly */
 	bool client_slept; /* when the last answer came */
 	bool is_bad;	   /* has got a turn that is none, within a call */
 	bool is_lost;	   /* what the kernel has written in this call did not get there */
@@ -135,6 +137,7 @@ struct sp_channel {
 	uint32_t out_offset;
 	struct rump_sp_turn turn;
 	struct rumpuser_window windows[RUMP_SP_WINDOWS];
+	int posted_value; /* of the posted call under way */
 };
 
 /* An open file on its way between processes, see sp_export.c. */
@@ -251,7 +254,13 @@ bool sp_channels_tick(struct sp_client *client);
 /* answers and waits for the next turn of the call, which has to be a CONTINUE */
 int sp_channel_transfer(struct sp_channel *channel, struct rump_sp_answer *answer);
 
+/* ---- sp_posted.c ---- */
+/* does what the client has posted; not within a call.  Sets is_bad. */
+void sp_posted_do(struct sp_channel *channel);
+
 /* ---- sp_memory.c ---- */
+/* of a call that reads one int, at an address of no client */
+unsigned long sp_memory_of_int(struct sp_channel *channel, int *value);
 void sp_memory_init(struct sp_channel *channel);
 /* what the turn says of memory: 0, or -EBADMSG */
 int sp_memory_begin(struct sp_channel *channel);

@@ -103,32 +103,74 @@ static void follow(struct sp_channel *channel, uint32_t cpu)
 		host_call(SYS_sched_setaffinity, 0, sizeof(mask), mask);
 }
 
-/*
- * Sleeps until the client has raised `request`, or the monotonic time (0: for ever), which
- * closes the channel.  False: it closes.
- */
-static bool wait_for_turn(struct sp_channel *channel, unsigned long long until)
+/* Within a call nothing else is done. */
+static bool takes_posted(const struct sp_channel *channel)
+{
+	return channel->is_posting &&
+	       !(atomic_load_explicit(&channel->serving, memory_order_relaxed) & BUSY);
+}
+
+/* Sleeps until there is something, or the monotonic time, which closes the channel. */
+static void sleep_until_turn(struct sp_channel *channel, unsigned long long until)
 {
 	struct rump_sp_channel *shared = channel->shared;
 	const uint32_t old = channel->request;
+	const bool takes = takes_posted(channel);
+	long result;
+
+	for (;;) {
+		__atomic_store_n(&shared->server_sleeps, 1, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (look(&shared->request) != old || is_closing(channel) ||
+		    (takes && look(&shared->posted_count) != channel->posted))
+			break;
+		/* no count of both is a futex of its own: who posts makes server_sleeps 0 */
+		result = channel->is_posting ? wait_shared(&shared->server_sleeps, 1, until)
+					     : wait_shared(&shared->request, old, until);
+		if (result == -ETIMEDOUT)
+			atomic_store(&channel->is_closing, true);
+	}
+	__atomic_store_n(&shared->server_sleeps, 0, __ATOMIC_RELAXED);
+}
+
+/* Until the client has raised `request` or posted something, or the channel closes. */
+static void look_and_sleep(struct sp_channel *channel, unsigned long long until)
+{
+	struct rump_sp_channel *shared = channel->shared;
+	const struct sp_words words = {
+		.word = &shared->request,
+		.old = channel->request,
+		.other = takes_posted(channel) ? &shared->posted_count : NULL,
+		.other_old = channel->posted,
+	};
 	uint32_t cpu = (uint32_t)(sched_getcpu() + 1);
 
 	__atomic_store_n(&shared->server_cpu, cpu, __ATOMIC_RELAXED);
-	if (sp_spin(&channel->spin, &spinners, &shared->request, old, channel->client_slept, true,
-		    cpu, look(&shared->client_cpu))) {
+	if (sp_spin(&channel->spin, &spinners, &words, channel->client_slept, true, cpu,
+		    look(&shared->client_cpu))) {
 		channel->follows = 0;
 	} else {
 		follow(channel, cpu);
-		__atomic_store_n(&shared->server_sleeps, 1, __ATOMIC_RELAXED);
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		while (look(&shared->request) == old && !is_closing(channel)) {
-			if (wait_shared(&shared->request, old, until) == -ETIMEDOUT)
-				atomic_store(&channel->is_closing, true);
-		}
-		__atomic_store_n(&shared->server_sleeps, 0, __ATOMIC_RELAXED);
+		sleep_until_turn(channel, until);
 	}
-	channel->request = look(&shared->request);
-	return !is_closing(channel);
+}
+
+/*
+ * Waits until the client has raised `request`, or the monotonic time (0: for ever), which
+ * closes the channel; does what it posts meanwhile and has posted before.  False: it closes.
+ */
+static bool wait_for_turn(struct sp_channel *channel, unsigned long long until)
+{
+	const uint32_t old = channel->request;
+
+	do {
+		look_and_sleep(channel, until);
+		/* first: what was posted before that turn can be seen now */
+		channel->request = look(&channel->shared->request);
+		if (takes_posted(channel))
+			sp_posted_do(channel);
+	} while (channel->request == old && !is_closing(channel) && !channel->is_bad);
+	return !is_closing(channel) && !channel->is_bad;
 }
 
 static void give_answer(struct sp_channel *channel, const struct rump_sp_answer *answer)
@@ -271,8 +313,10 @@ int sp_channel_turn(struct sp_channel *channel)
 
 	memcpy(turn, theirs, TURN_HEAD);
 	__asm__ volatile("" ::: "memory");
-	if (turn->window_count > RUMP_SP_WINDOWS || turn->flags)
+	if (turn->window_count > RUMP_SP_WINDOWS || turn->flags & ~RUMP_SP_POSTING)
 		return -EBADMSG;
+	if (turn->flags & RUMP_SP_POSTING)
+		atomic_store(&channel->is_posting, true);
 	memcpy(turn->windows, theirs->windows, turn->window_count * sizeof(turn->windows[0]));
 	__asm__ volatile("" ::: "memory");
 	if (sp_memory_begin(channel))
@@ -359,6 +403,11 @@ static void channel_main(void *arg)
 	else if (!error)
 		while (wait_for_turn(channel, 0) && !(error = sp_channel_turn(channel)))
 			;
+	if (channel->is_bad)
+		error = -EBADMSG;
+	/* the client's thread has ended, or the client: what it has posted it has done */
+	if (channel->is_posting && error != -EBADMSG)
+		sp_posted_do(channel);
 	if (error == -EBADMSG) {
 		sp_log("client %d: not a turn of the protocol",
 		       atomic_load(&channel->client->host_pid));
@@ -492,12 +541,25 @@ int sp_channel_open(struct sp_client *client, uint32_t question, int tid)
 
 /* ---- from the control thread ---- */
 
+/* Whatever it sleeps on. */
+static void wake_thread(struct sp_channel *channel)
+{
+	uint32_t *sleeps = &channel->shared->server_sleeps;
+
+	wake_shared(&channel->shared->request);
+	/* not else: the client of one that sleeps on `request` would let it sleep */
+	if (!atomic_load(&channel->is_posting))
+		return;
+	__atomic_store_n(sleeps, 0, __ATOMIC_SEQ_CST);
+	wake_shared(sleeps);
+}
+
 static void channel_close(struct sp_channel *channel)
 {
 	if (atomic_exchange(&channel->is_closing, true))
 		return;
 	__atomic_fetch_xor(&channel->shared->request, TURNED, __ATOMIC_SEQ_CST);
-	wake_shared(&channel->shared->request);
+	wake_thread(channel);
 }
 
 void sp_channels_close(struct sp_client *client, uint32_t number, bool is_end)
@@ -559,11 +621,11 @@ bool sp_channels_tick(struct sp_client *client)
 		if (is_closing(channel)) {
 			if (atomic_load(&channel->serving) & BUSY)
 				rumpuser_upcalls->interrupt(atomic_load(&channel->tid));
-			wake_shared(&channel->shared->request);
+			wake_thread(channel);
 			is_left = true;
 		} else if (channel->is_interrupted) {
 			/* a client that has not woken us lets nobody else wait */
-			wake_shared(&channel->shared->request);
+			wake_thread(channel);
 			is_left |= interrupt_again(channel);
 		}
 	}

@@ -17,6 +17,7 @@
 #define ALIGN_UP(n, to) (((n) + (to)-1) & ~((to)-1))
 #define OUT_ALIGN 64UL /* the client's windows and our records share no cache line */
 #define ROOM 4096UL
+#define INT_ADDRESS 4096UL
 #define PIECES_MAX 32 /* of a process_vm_writev(), on a kernel stack */
 
 static struct sp_channel *channel_of(struct rumpuser_remote *remote)
@@ -234,6 +235,21 @@ void sp_memory_init(struct sp_channel *channel)
 		.write = remote_write,
 		.signal = remote_signal,
 	};
+}
+
+unsigned long sp_memory_of_int(struct sp_channel *channel, int *value)
+{
+	struct rumpuser_remote *remote = &channel->remote;
+
+	channel->windows[0] = (struct rumpuser_window){
+		.address = INT_ADDRESS,
+		.length = sizeof(*value),
+		.data = (const char *)value,
+	};
+	remote->window_count = 1;
+	remote->out_size = remote->out_used = 0;
+	remote->may_direct = false;
+	return INT_ADDRESS;
 }
 
 int sp_memory_begin(struct sp_channel *channel)

@@ -54,6 +54,12 @@ struct sp_spin {
 	uint16_t calm;	   /* waits since somebody else had the CPU */
 };
 
+/* What is looked at: until one of the words is not the old one any more. */
+struct sp_words {
+	const uint32_t *word, *other; /* other: NULL, or a second one */
+	uint32_t old, other_old;
+};
+
 /* One for each process. */
 struct sp_spinners {
 	uint32_t now;
@@ -64,6 +70,13 @@ struct sp_spinners {
 static inline uint32_t sp_spinners_limit(uint32_t cpus)
 {
 	return cpus < 4 ? 1 : cpus / 2;
+}
+
+static inline bool sp_has_come(const struct sp_words *words)
+{
+	return __atomic_load_n(words->word, __ATOMIC_ACQUIRE) != words->old ||
+	       (words->other &&
+		__atomic_load_n(words->other, __ATOMIC_ACQUIRE) != words->other_old);
 }
 
 static inline uint32_t sp_spin_budget(struct sp_spin *spin, bool peer_slept, bool is_server)
@@ -111,7 +124,7 @@ static inline void sp_spin_learn(struct sp_spin *spin, bool has_come, uint32_t c
  * The other side, which shares our CPU, runs between two looks.  Who is not back soon was
  * kept out by a third one.
  */
-static inline bool sp_spin_give_way(struct sp_spin *spin, const uint32_t *word, uint32_t old,
+static inline bool sp_spin_give_way(struct sp_spin *spin, const struct sp_words *words,
 				    uint32_t budget)
 {
 	uint64_t start = __builtin_ia32_rdtsc(), before = start, now;
@@ -119,7 +132,7 @@ static inline bool sp_spin_give_way(struct sp_spin *spin, const uint32_t *word, 
 
 	do {
 		sched_yield();
-		has_come = __atomic_load_n(word, __ATOMIC_ACQUIRE) != old;
+		has_come = sp_has_come(words);
 		now = __builtin_ia32_rdtsc();
 		if (now - before > SP_SPIN_STOLEN) {
 			if (spin->crowd < SP_SPIN_CROWDED)
@@ -140,8 +153,8 @@ static inline bool sp_spin_give_way(struct sp_spin *spin, const uint32_t *word, 
 	return has_come;
 }
 
-static inline bool sp_spin_look(struct sp_spin *spin, const uint32_t *word, uint32_t old,
-				uint32_t budget, bool peer_slept)
+static inline bool sp_spin_look(struct sp_spin *spin, const struct sp_words *words, uint32_t budget,
+				bool peer_slept)
 {
 	uint64_t start = __builtin_ia32_rdtsc();
 	uint32_t cycles;
@@ -149,7 +162,7 @@ static inline bool sp_spin_look(struct sp_spin *spin, const uint32_t *word, uint
 
 	do {
 		__builtin_ia32_pause();
-		has_come = __atomic_load_n(word, __ATOMIC_ACQUIRE) != old;
+		has_come = sp_has_come(words);
 		cycles = (uint32_t)(__builtin_ia32_rdtsc() - start);
 	} while (!has_come && cycles < budget);
 	sp_spin_learn(spin, has_come, cycles, peer_slept);
@@ -157,19 +170,19 @@ static inline bool sp_spin_look(struct sp_spin *spin, const uint32_t *word, uint
 }
 
 /*
- * Looks until *word is not old any more: true; false: the caller is to sleep.
+ * Looks until it has come: true; false: the caller is to sleep.
  * peer_slept: the other side had to be woken for the turn that we wait the answer of
  * (client), or for the answer that we have given (server).  own_cpu, peer_cpu: + 1, as in
  * struct rump_sp_channel; 0: not known.
  */
-static inline bool sp_spin(struct sp_spin *spin, struct sp_spinners *spinners, const uint32_t *word,
-			   uint32_t old, bool peer_slept, bool is_server, uint32_t own_cpu,
-			   uint32_t peer_cpu)
+static inline bool sp_spin(struct sp_spin *spin, struct sp_spinners *spinners,
+			   const struct sp_words *words, bool peer_slept, bool is_server,
+			   uint32_t own_cpu, uint32_t peer_cpu)
 {
 	bool has_come = false;
 	uint32_t budget;
 
-	if (__atomic_load_n(word, __ATOMIC_ACQUIRE) != old)
+	if (sp_has_come(words))
 		return true;
 	if (own_cpu && own_cpu == peer_cpu && spin->crowded) {
 		spin->crowded--;
@@ -179,9 +192,9 @@ static inline bool sp_spin(struct sp_spin *spin, struct sp_spinners *spinners, c
 	if (!budget)
 		return false;
 	if (own_cpu && own_cpu == peer_cpu)
-		return sp_spin_give_way(spin, word, old, budget);
+		return sp_spin_give_way(spin, words, budget);
 	if (__atomic_fetch_add(&spinners->now, 1, __ATOMIC_RELAXED) < spinners->limit)
-		has_come = sp_spin_look(spin, word, old, budget, peer_slept);
+		has_come = sp_spin_look(spin, words, budget, peer_slept);
 	__atomic_fetch_sub(&spinners->now, 1, __ATOMIC_RELAXED);
 	return has_come;
 }

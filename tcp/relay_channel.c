@@ -37,6 +37,9 @@ int relay_request(struct channel_relay *relay, const uint8_t *message, size_t le
 	memcpy(&turn, message, sizeof(turn));
 	message += sizeof(turn);
 	length -= sizeof(turn);
+	/* the memory here is the relay's: nobody posts there */
+	if (turn.flags & RUMP_SP_POSTING)
+		return -EPROTO;
 	if (turn.flags & RUMP_SP_CONTINUE) {
 		size_t wanted = 0;
 

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUMP_SP_MAGIC	0x706d7572U	/* "rump" */
-#define RUMP_SP_VERSION 1
+#define RUMP_SP_VERSION 2
 
 /* ---- control messages ---- */
 
@@ -226,6 +226,7 @@ enum rump_sp_kind {
 
 /* flags of a request */
 #define RUMP_SP_CONTINUE 1	/* the answer to COPYIN or COPYOUT; copy_error tells how it went */
+#define RUMP_SP_POSTING	 2	/* from this call on the channel has posted calls */
 
 struct rump_sp_turn {
 	/* from the client */
@@ -249,6 +250,17 @@ struct rump_sp_answer {
 	uint64_t signals;	/* bit n - 1: signal n, for the calling thread, to be raised now */
 };
 
+/*
+ * A posted call: setsockopt() of an int, whose result the client knows to be 0.  It is done
+ * before the next call of the channel, and nobody waits for it.  Others than TCP_NODELAY and
+ * TCP_CORK end the channel.
+ */
+struct rump_sp_posted {
+	int32_t fd, level, name, value;
+};
+
+#define RUMP_SP_POSTED_MAX 16 /* not yet done */
+
 /* data area: the client's windows from 0 on, behind them what the server writes and asks for */
 #define RUMP_SP_DATA_SIZE	(128 << 10)
 #define RUMP_SP_DATA_OFFSET	4096
@@ -261,19 +273,24 @@ struct rump_sp_channel {
 	uint8_t pad0[48];
 	/* written by the client */
 	uint32_t request;	/* + 1 for each turn; the server's futex */
+	uint32_t posted_count;	/* + 1 for each posted call */
 	uint32_t client_cpu;	/* it runs on, + 1; 0: not known */
 	uint32_t client_sleeps;	/* it waits for `reply` on the futex: wake it */
-	uint32_t pad1[13];
+	uint32_t pad1[12];
 	/* written by the server */
 	uint32_t reply;		/* = request when it has answered that; the client's futex */
 	uint32_t server_cpu;
+	/* it waits for `request`: wake it.  With RUMP_SP_POSTING for either count, and this is the
+	 * futex: make it 0 */
 	uint32_t server_sleeps;
 	/* the server has gone from this channel: is_closed, then `reply` ^= 1U << 31, then a wake-up */
 	uint32_t is_closed;
-	uint32_t pad2[12];
+	uint32_t posted_done;	/* of posted_count */
+	uint32_t pad2[11];
 	struct rump_sp_turn turn;
 	uint8_t pad3[24];
 	struct rump_sp_answer answer;
+	struct rump_sp_posted posted[RUMP_SP_POSTED_MAX]; /* posted_count % RUMP_SP_POSTED_MAX is next */
 };
 
 /* ---- tcp ---- */
@@ -334,6 +351,7 @@ _Static_assert(sizeof(struct rump_sp_map_run) == 24, "wire format");
 _Static_assert(__builtin_offsetof(struct rump_sp_channel, request) == 64, "wire format");
 _Static_assert(__builtin_offsetof(struct rump_sp_channel, reply) == 128, "wire format");
 _Static_assert(__builtin_offsetof(struct rump_sp_channel, turn) == 192, "wire format");
+_Static_assert(sizeof(struct rump_sp_posted) == 16, "wire format");
 _Static_assert(sizeof(struct rump_sp_channel) <= RUMP_SP_DATA_OFFSET, "wire format");
 
 #endif

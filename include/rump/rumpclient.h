@@ -48,6 +48,16 @@ const char *rumpclient_error(void);
  */
 long rumpclient_syscall(long number, long a1, long a2, long a3, long a4, long a5, long a6);
 
+/*
+ * Two numbers for rumpclient_syscall().  POST (descriptor, level, name, value): setsockopt() of
+ * an int on a TCP socket, TCP_NODELAY or TCP_CORK, which the caller knows to succeed: it is
+ * begun, and done before any other call of this process; 0, or -EAGAIN: make the call itself.
+ * SETTLE: what was posted is done on return.  For callers whose handlers of signals do not
+ * run meanwhile.
+ */
+#define RUMPCLIENT_CALL_POST	0x20000
+#define RUMPCLIENT_CALL_SETTLE	0x20001
+
 /* Makes the rump call that thread tid of this process is in return EINTR. Async-signal-safe. */
 int rumpclient_interrupt(pid_t tid);
 

@@ -3,6 +3,8 @@
 #include "rumpclient_fake.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/uio.h>
 
 #define BAD 16L /* nothing is ever there */
@@ -239,6 +241,79 @@ static void threads(void)
 	ok(fake_comes(&fake.channel_ends, ends + 8), "and gives its channel back at its end");
 }
 
+/* ---- posted calls ---- */
+
+static long post_option(int fd, int name, int value)
+{
+	return call(RUMPCLIENT_CALL_POST, fd, IPPROTO_TCP, name, value, 0, 0);
+}
+
+static bool is_posted(const struct fake_channel *channel, uint32_t at, int fd, int name, int value)
+{
+	const struct rump_sp_posted *posted = &channel->shared->posted[at % RUMP_SP_POSTED_MAX];
+
+	return posted->fd == fd && posted->level == IPPROTO_TCP && posted->name == name &&
+	       posted->value == value;
+}
+
+/* The server is late. */
+static void *do_posted(void *channel)
+{
+	struct rump_sp_channel *shared = ((struct fake_channel *)channel)->shared;
+	struct timespec moment = {0, 30000000};
+
+	nanosleep(&moment, NULL);
+	__atomic_store_n(&shared->posted_done, shared->posted_count, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* What is done of the first thread's, when another one's call comes; -1: it does not come. */
+static void *other_thread(void *channel)
+{
+	const struct rump_sp_channel *shared = ((struct fake_channel *)channel)->shared;
+
+	if (call(DO_NOTHING, 0, 0, 0, 0, 0, 7) != 7)
+		return (void *)-1L;
+	return (void *)(long)shared->posted_done;
+}
+
+static void posted(void)
+{
+	struct fake_channel mine;
+	pthread_t server, other;
+	void *done = NULL;
+	bool all = true;
+
+	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 1), 1, "a call before");
+	is_int(seen.turn.flags, 0, "says nothing of posted calls");
+	is_int(post_option(5, TCP_CORK, 1), -EAGAIN, "the first one is not posted");
+	call(DO_NOTHING, 0, 0, 0, 0, 0, 1);
+	is_int(seen.turn.flags, RUMP_SP_POSTING, "the next call tells of them");
+	mine = seen;
+	is_int(post_option(5, TCP_CORK, 1), 0, "the second one is");
+	is_int(mine.shared->posted_count, 1, "counted");
+	ok(is_posted(&mine, 0, 5, TCP_CORK, 1), "with what it is");
+	is_int(mine.shared->request, mine.request, "and no turn");
+	for (int i = 1; i < RUMP_SP_POSTED_MAX; i++)
+		all = all && !post_option(6, TCP_NODELAY, i) &&
+		      is_posted(&mine, (uint32_t)i, 6, TCP_NODELAY, i);
+	ok(all, "as many as there is room for");
+	is_int(post_option(6, TCP_NODELAY, 99), -EAGAIN, "and no more");
+	pthread_create(&server, NULL, do_posted, &mine);
+	pthread_create(&other, NULL, other_thread, &mine);
+	pthread_join(server, NULL);
+	pthread_join(other, &done);
+	is_int((long)done, RUMP_SP_POSTED_MAX, "a call of another thread waits for them");
+	is_int(post_option(7, TCP_CORK, 0), 0, "there is room again");
+	ok(is_posted(&mine, RUMP_SP_POSTED_MAX, 7, TCP_CORK, 0), "from the beginning");
+	pthread_create(&server, NULL, do_posted, &mine);
+	is_int(call(RUMPCLIENT_CALL_SETTLE, 0, 0, 0, 0, 0, 0), 0, "to settle");
+	is_int(mine.shared->posted_done, RUMP_SP_POSTED_MAX + 1, "waits, too");
+	pthread_join(server, NULL);
+	is_int(call(DO_NOTHING, 0, 0, 0, 0, 0, 3), 3, "calls go on");
+	is_int(seen.turn.flags, 0, "with no more words about it");
+}
+
 int main(void)
 {
 	fake.call = answer;
@@ -253,6 +328,7 @@ int main(void)
 	windows();
 	transfers();
 	threads();
+	posted();
 	lies();
 	return done_testing();
 }

@@ -30,6 +30,7 @@ struct fake_channel {
 	int socket; /* the client's control connection */
 	struct rump_sp_channel *shared;
 	uint32_t number, request;
+	bool is_posting; /* the client wakes us accordingly */
 	struct rump_sp_turn turn; /* the first of the call */
 	uint32_t out_used;
 };
@@ -79,8 +80,11 @@ static bool fake_wait(struct fake_channel *channel)
 
 	while (__atomic_load_n(&shared->request, __ATOMIC_SEQ_CST) == channel->request) {
 		__atomic_store_n(&shared->server_sleeps, 1, __ATOMIC_SEQ_CST);
-		syscall(SYS_futex, &shared->request, FUTEX_WAIT, channel->request, &second, NULL,
-			0);
+		if (channel->is_posting)
+			syscall(SYS_futex, &shared->server_sleeps, FUTEX_WAIT, 1, &second, NULL, 0);
+		else
+			syscall(SYS_futex, &shared->request, FUTEX_WAIT, channel->request, &second,
+				NULL, 0);
 		if (poll(&fd, 1, 0) == 1)
 			return false;
 	}
@@ -170,6 +174,7 @@ static void *fake_serve_channel(void *arg)
 
 	while (fake_wait(channel)) {
 		channel->turn = channel->shared->turn;
+		channel->is_posting |= (channel->turn.flags & RUMP_SP_POSTING) != 0;
 		channel->shared->answer = (struct rump_sp_answer){.kind = RUMP_SP_RESULT};
 		channel->out_used = 0;
 		channel->shared->answer.result = fake.call(channel);

@@ -33,6 +33,7 @@ enum {
 	FAKE_SET_UID,
 	FAKE_TID,     /* that the lwp was wanted to have */
 	FAKE_WINDOWS, /* how many came along */
+	FAKE_OPTIONS, /* how many were set */
 };
 
 #define FAKE_PROCESSES 8192
@@ -262,6 +263,21 @@ static long fake_fill(unsigned long address, unsigned long length)
 	return error && !at ? error : (long)at;
 }
 
+static struct rump_sp_posted fake_option; /* of the last setsockopt() */
+static int fake_options;
+
+static long fake_setsockopt(const unsigned long args[6])
+{
+	struct rump_sp_posted option = {(int)args[0], (int)args[1], (int)args[2], 0};
+
+	if (args[4] != sizeof(option.value) ||
+	    fake_copy_in(&option.value, args[3], sizeof(option.value)))
+		return -EFAULT;
+	fake_option = option;
+	__atomic_add_fetch(&fake_options, 1, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 static long fake_syscall(long number, const unsigned long args[6])
 {
 	if (!fake_self || fake_self->is_killed)
@@ -290,6 +306,10 @@ static long fake_syscall(long number, const unsigned long args[6])
 		return fake_wanted_tid;
 	case FAKE_WINDOWS:
 		return fake_remote->window_count;
+	case FAKE_OPTIONS:
+		return fake_options;
+	case SYS_setsockopt:
+		return fake_setsockopt(args);
 	case SYS_geteuid:
 		return fake_self->uid;
 	default:
