@@ -66,7 +66,7 @@ def case_give(address, folder):
         near.sendall(b"answer")
         say("pipe of the host", os.read(host_read, 10))
         # the offset is of the open file, which both have
-        say("file", other.recv(10), os.lseek(file.fileno(), 0, os.SEEK_CUR))
+        say("file", other.recv(4), os.lseek(file.fileno(), 0, os.SEEK_CUR))
         _, fds, _, _ = socket.recv_fds(other, 10, 4)
         say("back", os.read(fds[0], 100), os.fstat(fds[0]).st_size)
         os.close(fds[0])
