@@ -21,8 +21,6 @@
 #include "remote.h"
 #include "rights.h"
 
-#define CONTROL_MAX 4096
-
 struct cmsghdr *rights_next(char *control, size_t length, size_t *offset)
 {
 	struct cmsghdr *header;
@@ -161,15 +159,15 @@ void rights_received(struct call *call, const struct msghdr *theirs)
 	int *fds;
 
 	if (user_copy(&message, theirs, sizeof(message)) || !message.msg_control ||
-	    message.msg_controllen < sizeof(*header) || message.msg_controllen > CONTROL_MAX)
+	    message.msg_controllen < sizeof(*header) || message.msg_controllen > RIGHTS_CONTROL_MAX)
 		return;
-	memory = host(SYS_mmap, 0, CONTROL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		      -1, 0);
+	memory = host(SYS_mmap, 0, RIGHTS_CONTROL_MAX, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(memory))
 		return;
 	if (!user_copy((void *)memory, message.msg_control, message.msg_controllen))
 		while ((header = rights_next((char *)memory, message.msg_controllen, &offset)))
 			for (int i = 0, n = rights_of(header, &fds); i < n; i++)
 				receive(call, fds[i]);
-	host(SYS_munmap, memory, CONTROL_MAX);
+	host(SYS_munmap, memory, RIGHTS_CONTROL_MAX);
 }

@@ -8,6 +8,9 @@
 #include "hijack.h"
 
 #define RIGHTS_MAX 253 /* descriptors in a message, SCM_MAX_FD of Linux */
+/* Bytes of control data in a message: more than sysctl net.core.optmem_max lets pass.  Who maps
+ * as much uses the pages that a message needs. */
+#define RIGHTS_CONTROL_MAX (1 << 20)
 
 /* The sockets that stand for rump descriptors in one message. */
 struct carriers {

@@ -20,8 +20,6 @@
 #include "rights.h"
 #include "unix.h"
 
-#define CONTROL_MAX 4096 /* of one message; the kernel's limit is SCM_MAX_FD = 253 */
-
 /*
  * What belongs to the machine and not to a network, whatever family it has: devices come and
  * go for udev, PAM writes to the host's audit log.
@@ -103,7 +101,7 @@ static int translate_rights(struct call *call, const struct msghdr *message, boo
 
 	if (!message->msg_control || message->msg_controllen < sizeof(*header))
 		return 1;
-	if (message->msg_controllen > CONTROL_MAX)
+	if (message->msg_controllen > RIGHTS_CONTROL_MAX)
 		return 1; /* the kernel refuses it */
 	if (user_copy(control, message->msg_control, message->msg_controllen))
 		return -EFAULT;
@@ -138,8 +136,8 @@ static long send_with_rights(struct call *call, int rump_fd, struct msghdr *mess
 	long memory, result;
 	int change;
 
-	memory = host(SYS_mmap, 0, CONTROL_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		      -1, 0);
+	memory = host(SYS_mmap, 0, RIGHTS_CONTROL_MAX, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (is_error(memory))
 		return -ENOMEM;
 	control = (char *)memory;
@@ -158,7 +156,7 @@ static long send_with_rights(struct call *call, int rump_fd, struct msghdr *mess
 				     : rump(call, SYS_sendmsg, rump_fd, at, flags);
 	}
 	rights_done(&carriers);
-	host(SYS_munmap, memory, CONTROL_MAX);
+	host(SYS_munmap, memory, RIGHTS_CONTROL_MAX);
 	return result;
 }
 

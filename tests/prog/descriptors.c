@@ -347,7 +347,8 @@ static void locks(void)
 		struct sigaction action = {.sa_handler = alarmed};
 
 		sigaction(SIGALRM, &action, NULL);
-		ualarm(100000, 0);
+		/* more than one: the first may come before the call */
+		ualarm(100000, 100000);
 		_exit(waits_for_lock(fd) == EINTR ? 0 : 1);
 	}
 	TELL(waitpid(pid, &status, 0) == pid);
@@ -372,6 +373,8 @@ static void locks(void)
 
 /* ---- in messages ---- */
 
+#define MANY 180
+
 static int send_fds(int socket, const int *fds, int count)
 {
 	char control[CMSG_SPACE(8 * sizeof(int))] = "";
@@ -389,7 +392,7 @@ static int send_fds(int socket, const int *fds, int count)
 
 static int receive_fds(int socket, int *fds, int count, size_t room, int flags)
 {
-	char control[CMSG_SPACE(8 * sizeof(int))], data;
+	char control[CMSG_SPACE(MANY * sizeof(int))], data;
 	struct iovec part = {&data, 1};
 	struct msghdr message = {
 		.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = room};
@@ -417,6 +420,37 @@ static int receives(int unused)
 	if (read(fds[0], text, 1) != 1 || read(fds[1], text + 1, 1) != 1)
 		return 254;
 	return text[0] == 'a' && text[1] == 'r' ? fds[1] : 253;
+}
+
+/* Each descriptor behind a header of its own: more control data than a page. */
+static void many_headers(int from, int to, int fd)
+{
+	static char control[MANY * CMSG_SPACE(sizeof(int))];
+	struct iovec part = {"x", 1};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int got[MANY] = {0};
+
+	for (int i = 0; i < MANY; i++) {
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(header), &fd, sizeof(int));
+		if (i < MANY - 1)
+			header = CMSG_NXTHDR(&message, header);
+	}
+	TELL(sendmsg(from, &message, 0));
+	TELL(receive_fds(to, got, MANY, CMSG_SPACE(sizeof(got)), 0));
+	TELL(lseek(fd, 1, SEEK_SET));
+	TELL(read(got[0], text, 1));
+	TELL(text[0]);
+	TELL(read(got[MANY - 1], text, 1));
+	TELL(text[0]);
+	for (int i = 0; i < MANY; i++)
+		close(got[i]);
 }
 
 static void messages(void)
@@ -456,6 +490,7 @@ static void messages(void)
 	TELL(got[1]);
 	TELL(read(got[0], text, 1));
 	TELL(text[0]);
+	many_headers(pair[0], pair[1], got[0]);
 }
 
 static const struct report cases[] = {
