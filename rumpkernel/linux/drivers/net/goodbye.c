@@ -4,7 +4,8 @@
  *
  * On the host the kernel closes what a program has left open, and goes on to send what is
  * in its sockets.  This kernel ends with the program: it closes the sockets of the process
- * that stops it first, and waits for a moment until their peers have everything.
+ * that stops it first, and waits until their peers have everything, as long as there is
+ * progress.
  */
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -12,6 +13,8 @@
 #include <linux/sched.h>
 #include <linux/task_work.h>
 #include <linux/uaccess.h>
+#include <net/ip.h>
+#include <net/net_namespace.h>
 #include <net/sock.h>
 #include <net/tcp.h>
 
@@ -23,8 +26,10 @@
  */
 #define ENDING	8192
 
-/* A peer that has gone is not waited for any longer. */
+/* Peers that have sent nothing for so long have gone; one that answers and takes nothing is
+ * given up in the end, too. */
 #define PATIENCE	(2 * HZ)
+#define PATIENCE_MAX	(30 * HZ)
 
 /* Ends the search at a socket, with its number + 1. */
 static int find_socket(const void *unused, struct file *file, unsigned int fd)
@@ -51,13 +56,33 @@ static void close_sockets(void)
 	task_work_run();
 }
 
+/* What peers have sent so far, acknowledgements above all. */
+static unsigned long segments_heard(void)
+{
+	struct net *net;
+	unsigned long sum = 0;
+
+	rcu_read_lock();
+	for_each_net_rcu(net)
+		sum += snmp_fold_field(net->mib.tcp_statistics, TCP_MIB_INSEGS);
+	rcu_read_unlock();
+	return sum;
+}
+
 void rump_net_end(void)
 {
-	unsigned long until = jiffies + PATIENCE;
+	unsigned long end = jiffies + PATIENCE_MAX, until = jiffies + PATIENCE;
+	unsigned long heard = segments_heard(), now;
 
 	close_sockets();
-	while (tcp_orphan_count_sum() > 0 && time_before(jiffies, until))
+	while (tcp_orphan_count_sum() > 0 && time_before(jiffies, until) &&
+	       time_before(jiffies, end)) {
 		schedule_timeout_uninterruptible(1);
+		now = segments_heard();
+		if (now != heard)
+			until = jiffies + PATIENCE;
+		heard = now;
+	}
 }
 
 static int __init allow_endings(void)
