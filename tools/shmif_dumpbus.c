@@ -5,7 +5,6 @@
  * Each pass takes what is new in all rings, puts it into the order of time and writes it.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,15 +14,11 @@
 
 #include "bus.h"
 #include "capture.h"
+#include "capture_options.h"
 #include "message.h"
 
 #define BUSES_MAX 16
 #define PASS_BYTES (80U << 20) /* the rings of one bus and what comes meanwhile */
-
-enum {
-	OPTION_HELP = 0x100,
-	OPTION_VERSION,
-};
 
 struct kept {
 	uint64_t time;
@@ -32,15 +27,17 @@ struct kept {
 	unsigned char *data;
 };
 
+static void print_help(void);
+
+/* -f: goes on; -c: of frames to write, all without */
+static struct capture_options options = {.letters = ":fc:w:", .print_help = print_help};
+
 static struct {
-	bool is_following;
-	unsigned long long count; /* frames to write; 0: all */
-	const char *file;
 	FILE *out;
 	struct bus buses[BUSES_MAX];
 	struct bus *pointers[BUSES_MAX];
 	unsigned int bus_count;
-} options;
+} work;
 
 static struct {
 	struct kept *frames;
@@ -126,7 +123,7 @@ static int write_pass(void)
 		struct kept *kept = &pass.frames[i];
 
 		if (!error && (!options.count || sums.written < options.count)) {
-			error = capture_frame(options.out, kept->bus, kept->time, kept->data,
+			error = capture_frame(work.out, kept->bus, kept->time, kept->data,
 					      kept->length);
 			sums.written++;
 		}
@@ -134,7 +131,7 @@ static int write_pass(void)
 	}
 	pass.count = 0;
 	pass.bytes = 0;
-	if (!error && fflush(options.out))
+	if (!error && fflush(work.out))
 		error = -errno;
 	return error;
 }
@@ -149,18 +146,18 @@ static int run(void)
 	int error = 0;
 
 	do {
-		for (pass.bus = 0; pass.bus < options.bus_count && error >= 0; pass.bus++)
-			error = bus_read(&options.buses[pass.bus], keep, NULL);
+		for (pass.bus = 0; pass.bus < work.bus_count && error >= 0; pass.bus++)
+			error = bus_read(&work.buses[pass.bus], keep, NULL);
 		if (error < 0)
 			break;
 		if (pass.count) {
 			error = write_pass();
-		} else if (options.is_following && !is_stopped) {
-			error = bus_wait(options.pointers, options.bus_count);
+		} else if (options.has_f && !is_stopped) {
+			error = bus_wait(work.pointers, work.bus_count);
 			if (error == -EINTR)
 				error = 0;
 		}
-	} while (!error && options.is_following && !is_stopped && !is_enough());
+	} while (!error && options.has_f && !is_stopped && !is_enough());
 	return error;
 }
 
@@ -168,13 +165,13 @@ static int run(void)
 
 static int begin(void)
 {
-	int error = capture_begin(options.out);
+	int error = capture_begin(work.out);
 
-	for (unsigned int i = 0; i < options.bus_count && !error; i++)
+	for (unsigned int i = 0; i < work.bus_count && !error; i++)
 		error = capture_interface(
-			options.out, options.buses[i].path,
+			work.out, work.buses[i].path,
 			"a bus of rump kernels: segments are whole, checksums may be unfinished");
-	if (!error && fflush(options.out))
+	if (!error && fflush(work.out))
 		error = -errno;
 	return error;
 }
@@ -183,9 +180,9 @@ static void tell(void)
 {
 	uint64_t lapped = 0, bad = 0;
 
-	for (unsigned int i = 0; i < options.bus_count; i++) {
-		lapped += options.buses[i].lapped;
-		bad += options.buses[i].bad;
+	for (unsigned int i = 0; i < work.bus_count; i++) {
+		lapped += work.buses[i].lapped;
+		bad += work.buses[i].bad;
 	}
 	message("%llu frames, of which %llu are whole segments and %llu have no checksum yet; "
 		"overwritten before they were read %llu times%s",
@@ -195,40 +192,10 @@ static void tell(void)
 
 static int parse(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"help", no_argument, NULL, OPTION_HELP},
-		{"version", no_argument, NULL, OPTION_VERSION},
-		{NULL, 0, NULL, 0},
-	};
-	char *end;
-	int option;
+	int status = capture_options(argc, argv, &options);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":fc:w:", long_options, NULL)) != -1) {
-		switch (option) {
-		case 'f':
-			options.is_following = true;
-			break;
-		case 'c':
-			errno = 0;
-			options.count = strtoull(optarg, &end, 10);
-			if (errno || *end || end == optarg || !options.count || *optarg == '-')
-				return message_usage("-c '%.80s': want a number of frames", optarg);
-			break;
-		case 'w':
-			options.file = optarg;
-			break;
-		case OPTION_HELP:
-			print_help();
-			exit(STATUS_OK);
-		case OPTION_VERSION:
-			exit(message_version());
-		case ':':
-			return message_usage("'%s' wants an argument", argv[optind - 1]);
-		default:
-			return message_usage("'%s' is no option", argv[optind - 1]);
-		}
-	}
+	if (status)
+		return status;
 	if (optind == argc)
 		return message_usage("want a bus file");
 	if (argc - optind > BUSES_MAX)
@@ -248,22 +215,21 @@ int main(int argc, char **argv)
 	if (status)
 		return status;
 	for (; optind < argc && !error; optind++) {
-		struct bus *bus = &options.buses[options.bus_count];
+		struct bus *bus = &work.buses[work.bus_count];
 		/* who may only read it looks again and again, and need not be told of frames */
-		bool is_member = options.is_following &&
-				 (!access(argv[optind], W_OK) || errno == ENOENT);
+		bool is_member = options.has_f && (!access(argv[optind], W_OK) || errno == ENOENT);
 
 		error = bus_open(bus, argv[optind], is_member);
 		if (error)
 			return message_status(-error);
-		if (options.is_following)
+		if (options.has_f)
 			bus_listen(bus);
 		else
 			bus_rewind(bus);
-		options.pointers[options.bus_count++] = bus;
+		work.pointers[work.bus_count++] = bus;
 	}
-	options.out = options.file ? fopen(options.file, "we") : stdout;
-	if (!options.out) {
+	work.out = options.file ? fopen(options.file, "we") : stdout;
+	if (!work.out) {
 		message("%s: %s", options.file, strerror(errno));
 		return message_status(errno);
 	}
@@ -272,9 +238,9 @@ int main(int argc, char **argv)
 	error = begin();
 	if (!error)
 		error = run();
-	for (unsigned int i = 0; i < options.bus_count; i++)
-		bus_close(&options.buses[i]);
-	if (fclose(options.out) && !error)
+	for (unsigned int i = 0; i < work.bus_count; i++)
+		bus_close(&work.buses[i]);
+	if (fclose(work.out) && !error)
 		error = -errno;
 	if (error) {
 		message("%s: %s", options.file ? options.file : "standard output", strerror(-error));

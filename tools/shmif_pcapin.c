@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* shmif_pcapin - sends the frames of a capture on a bus.  Manual: shmif_pcapin(1). */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bus.h"
 #include "capture.h"
+#include "capture_options.h"
 #include "message.h"
 
 #define NSEC 1000000000ULL
 
-enum {
-	OPTION_HELP = 0x100,
-	OPTION_VERSION,
-};
+static void print_help(void);
 
-static bool is_fast;
-static unsigned long long count; /* of frames to send; 0: all */
+/* -f: at once; -c: of frames to send, all without */
+static struct capture_options options = {.letters = ":fc:", .print_help = print_help};
 
 static struct {
 	unsigned long long sent, short_ones, others;
@@ -74,7 +72,7 @@ static void send_record(struct bus *bus, const struct capture_record *record)
 		first = record->time;
 	}
 	/* captures may be out of order by a little */
-	if (!is_fast && record->time > first)
+	if (!options.has_f && record->time > first)
 		sleep_until(start + (record->time - first));
 	bus_send(bus, record->data, record->length, now(CLOCK_REALTIME));
 	sums.sent++;
@@ -89,7 +87,7 @@ static int run(struct bus *bus, FILE *file, const char *name)
 
 	if (!got)
 		got = 1;
-	while (got > 0 && (!count || sums.sent < count)) {
+	while (got > 0 && (!options.count || sums.sent < options.count)) {
 		got = capture_read(&capture, &record, &why);
 		if (got > 0)
 			send_record(bus, &record);
@@ -107,37 +105,10 @@ static int run(struct bus *bus, FILE *file, const char *name)
 
 static int parse(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"help", no_argument, NULL, OPTION_HELP},
-		{"version", no_argument, NULL, OPTION_VERSION},
-		{NULL, 0, NULL, 0},
-	};
-	char *end;
-	int option;
+	int status = capture_options(argc, argv, &options);
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":fc:", long_options, NULL)) != -1) {
-		switch (option) {
-		case 'f':
-			is_fast = true;
-			break;
-		case 'c':
-			errno = 0;
-			count = strtoull(optarg, &end, 10);
-			if (errno || *end || end == optarg || !count || *optarg == '-')
-				return message_usage("-c '%.80s': want a number of frames", optarg);
-			break;
-		case OPTION_HELP:
-			print_help();
-			exit(STATUS_OK);
-		case OPTION_VERSION:
-			exit(message_version());
-		case ':':
-			return message_usage("'%s' wants an argument", argv[optind - 1]);
-		default:
-			return message_usage("'%s' is no option", argv[optind - 1]);
-		}
-	}
+	if (status)
+		return status;
 	if (argc - optind != 2)
 		return message_usage("want a bus file and a capture file");
 	return 0;
