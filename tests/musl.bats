@@ -128,6 +128,109 @@ $T/other.so:$LIBRUMPHIJACK:$T/other.so yes" ]
 	[ -e "$musl" ]
 }
 
+# an unmodified program: upper serve HOST PORT, upper ask HOST PORT
+upper_program() {
+	cat <<-'END'
+		#include <ctype.h>
+		#include <netdb.h>
+		#include <poll.h>
+		#include <stdio.h>
+		#include <string.h>
+		#include <sys/socket.h>
+		#include <unistd.h>
+
+		/* one connection: what comes goes back in capitals */
+		static int serve(struct addrinfo *at)
+		{
+			int one = 1, listener = socket(at->ai_family, at->ai_socktype, 0), fd;
+			char bytes[5000];
+			ssize_t length;
+
+			setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+			if (bind(listener, at->ai_addr, at->ai_addrlen) || listen(listener, 5) ||
+			    (fd = accept(listener, NULL, NULL)) < 0)
+				return 1;
+			while ((length = recv(fd, bytes, sizeof(bytes), 0)) > 0) {
+				for (ssize_t i = 0; i < length; i++)
+					bytes[i] = toupper(bytes[i]);
+				if (send(fd, bytes, length, MSG_NOSIGNAL) != length)
+					return 2;
+			}
+			return length != 0;
+		}
+
+		static int ask(struct addrinfo *at)
+		{
+			int fd = socket(at->ai_family, at->ai_socktype, 0);
+			struct pollfd ends[2] = {{0, POLLIN, 0}, {fd, POLLIN, 0}};
+			char bytes[5000];
+			ssize_t length;
+
+			if (connect(fd, at->ai_addr, at->ai_addrlen))
+				return 1;
+			while (poll(ends, 2, -1) > 0) {
+				if (ends[0].revents) {
+					length = read(0, bytes, sizeof(bytes));
+					if (length <= 0) {
+						shutdown(fd, SHUT_WR);
+						ends[0].fd = -1;
+					} else if (write(fd, bytes, length) != length) {
+						return 2;
+					}
+				}
+				if (ends[1].revents) {
+					length = recv(fd, bytes, sizeof(bytes), 0);
+					if (length <= 0)
+						return length != 0;
+					fwrite(bytes, 1, length, stdout);
+				}
+			}
+			return 3;
+		}
+
+		int main(int argc, char **argv)
+		{
+			struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *at;
+
+			if (argc != 4 || getaddrinfo(argv[2], argv[3], &hints, &at))
+				return 9;
+			return strcmp(argv[1], "serve") ? ask(at) : serve(at);
+		}
+	END
+}
+
+@test "sockets: a client and a server of musl, with each other and with nc" {
+	require nc ss
+	upper_program >upper.c
+	musl-gcc -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -o upper upper.c
+	seq -f 'line %.0f' 20000 >data
+	tr a-z A-Z <data >want
+	mkfifo never
+	talk() {
+		# shellcheck disable=SC2016
+		under socket=inet:inet6:netlink "$LIBRUMPHIJACK" bash -c '
+			set -e
+			serves() {
+				"$@" <&0 &
+				server=$!
+				until ss -Hltn "sport = :7000" | grep -q .; do sleep 0.05; done
+			}
+			for address in 127.0.0.1 ::1; do
+				serves ./upper serve $address 7000
+				./upper ask $address 7000 <data | cmp - want
+				wait $server
+				serves ./upper serve $address 7000
+				nc -N $address 7000 <data | cmp - want
+				wait $server
+				# which ends with its input, not with that of the other
+				serves nc -l -N $address 7000 <want
+				./upper ask $address 7000 <>never | cmp - want
+				wait $server || :
+			done'
+	}
+	on_each_kernel talk
+}
+
 @test "without the library for musl a program of musl runs on the host, and is told" {
 	mkdir lib
 	ln -s "$RUMP_LIBRARIES"/* lib/

@@ -17,18 +17,20 @@ teardown_file() {
 	host_network | diff "$BATS_FILE_TMPDIR/before" -
 }
 
+# but for what other tests make meanwhile, whose names begin with rump-
 host_network() {
-	ip -o link | sed 's/ state .*//'
-	ip -o address | sed 's/valid_lft.*//'
-	ip route
-	ip rule
-	ls /run/netns 2>/dev/null | sort
-	:
+	{
+		ip -o link | sed 's/ state .*//; s/^[0-9]*: //'
+		ip -o address | sed 's/valid_lft.*//; s/^[0-9]*: //'
+		ip route
+		ip rule
+		ls /run/netns 2>/dev/null | sort
+	} | sed '/rump-/d'
 }
 
 @test "ip monitor tells of what others do" {
 	on_each_kernel network '
-		timeout 60 ip monitor link address route >"$T/monitor" &
+		timeout 120 ip monitor link address route >"$T/monitor" &
 		monitor=$!
 		soon sh -c "ip link add d0 type dummy 2>/dev/null; ip link del d0; [ -s \"$T/monitor\" ]"
 		ip link add d1 type dummy
@@ -94,27 +96,36 @@ host_network() {
 @test "arping, traceroute, tracepath: who answers on the way" {
 	needs=(arping traceroute)
 	on_each_kernel network '
-		host a r b
+		host a r s b
 		cable a a0 r ra
-		cable r rb b b0
+		cable r rs s sr
+		cable s sb b b0
 		address a a0 10.0.1.1/24 fd01::1/64
 		address r ra 10.0.1.2/24 fd01::2/64
-		address r rb 10.0.2.1/24 fd02::1/64
-		address b b0 10.0.2.2/24 fd02::2/64
+		address r rs 10.0.2.1/24 fd02::1/64
+		address s sr 10.0.2.2/24 fd02::2/64
+		address s sb 10.0.3.1/24 fd03::1/64
+		address b b0 10.0.3.2/24 fd03::2/64
 		ip -n a route add default via 10.0.1.2
-		ip -n b route add default via 10.0.2.1
 		ip -n a route add default via fd01::2
-		ip -n b route add default via fd02::1
-		on r sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+		ip -n r route add 10.0.3.0/24 via 10.0.2.2
+		ip -n r route add fd03::/64 via fd02::2
+		ip -n s route add 10.0.1.0/24 via 10.0.2.1
+		ip -n s route add fd01::/64 via fd02::1
+		ip -n b route add default via 10.0.3.1
+		ip -n b route add default via fd03::1
+		for h in r s; do
+			on $h sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+		done
 		mac=$(ip -n r -j link show ra | python3 -c "import json, sys; print(json.load(sys.stdin)[0][\"address\"])")
 		on a arping -c 2 -i a0 10.0.1.2 | grep -qi "$mac"
 		! on a arping -c 1 -w 1 -i a0 10.0.1.99 >/dev/null || false
 		for kind in -I -U -T; do
-			on a traceroute -n -q 1 -w 2 $kind 10.0.2.2 >"$T/trace"
-			[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "10.0.1.2 10.0.2.2 " ]
+			on a traceroute -n -q 1 -w 20 $kind 10.0.3.2 >"$T/trace"
+			[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "10.0.1.2 10.0.2.2 10.0.3.2 " ]
 		done
-		on a traceroute -6 -n -q 1 -w 2 fd02::2 >"$T/trace"
-		[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "fd01::2 fd02::2 " ]
+		on a traceroute -6 -n -q 1 -w 20 fd03::2 >"$T/trace"
+		[ "$(awk "NR > 1 { print \$2 }" "$T/trace" | tr "\n" " ")" = "fd01::2 fd02::2 fd03::2 " ]
 	'
 }
 

@@ -9,7 +9,7 @@ load net_programs
 setup_file() {
 	load lib
 	load net_programs
-	require "$LIBRUMP" "$LIBRUMPHIJACK" nginx curl ssh scp /usr/sbin/sshd ssh-keygen rsync socat git \
+	require "$LIBRUMP" "$LIBRUMPHIJACK" iperf3 nginx curl ssh scp /usr/sbin/sshd ssh-keygen rsync socat git \
 		redis-server redis-benchmark openssl ip python3
 	make_net_data
 	make_net_keys
@@ -63,7 +63,7 @@ nginx_conf() {
 	serve_on_bus 2 'start nginx nginx -p "$W/" -e error.log -c "$T/nginx.2"; opens 80'
 	# shellcheck disable=SC2016
 	on_bus 3 '
-		get() { curl -sS --max-time 30 --cacert "$KEYS/ca.pem" "$@"; }
+		get() { curl -sS --max-time 100 --cacert "$KEYS/ca.pem" "$@"; }
 		for host in 10.2.0.1 one.test one6.test two.test; do
 			get "http://$host/random" | cmp - "$DATA/random"
 		done
@@ -76,6 +76,31 @@ nginx_conf() {
 		grep -x "Complete requests: *2000" ab.out
 	'
 	end_bus 2
+	end_bus 1
+}
+
+@test "iperf3: TCP and UDP, both directions, IPv4 and IPv6" {
+	# shellcheck disable=SC2016
+	serve_on_bus 1 'start iperf iperf3 -s -p 5201
+		within 20 eval "ss -Hltn sport = :5201 | grep -q ."'
+	# shellcheck disable=SC2016
+	on_bus 2 '
+		# data that arrived, as the receiver tells; a megabyte at least, or what -b lets pass
+		measure() {
+			iperf3 -J -p 5201 -n "$@" >result
+			python3 -c "
+import json, sys
+end = json.load(open(\"result\"))[\"end\"]
+total = end.get(\"sum_received\") or end[\"sum\"]
+# of UDP it is what was sent
+received = total[\"bytes\"] * (1 - total.get(\"lost_percent\", 0) / 100)
+assert received >= int(sys.argv[1]), (received, sys.argv)" "$least"
+		}
+		least=20000000 measure 30M -c 10.2.0.1
+		least=20000000 measure 30M -c one6.test -R
+		least=20000000 measure 30M -c fd02::1 -P 4
+		least=100000 measure 1M -c 10.2.0.1 -u -b 50M
+	'
 	end_bus 1
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # rump_hijack: commands that it runs, and what it tells of programs.
-# timeout: 120
+# timeout: 300
 
 load lib
 
@@ -124,8 +124,9 @@ finds() {
 	finds 1 './static: statically linked: no library can be preloaded' ./static
 	finds 1 './staticpie: statically linked: no library can be preloaded' ./staticpie
 	require go
-	printf 'package main\nfunc main() {}\n' >main.go
-	HOME=$T GOFLAGS=-mod=mod GOTOOLCHAIN=local CGO_ENABLED=0 go build -o gobinary main.go
+	# one of the network
+	cp "$RUMP_TOP/tests/prog/go_http.go" main.go
+	HOME=$T GO111MODULE=off GOFLAGS= GOTOOLCHAIN=local CGO_ENABLED=0 go build -o gobinary main.go
 	run hijack check ./gobinary
 	[ "$status" = 1 ]
 	[[ $output == *"./gobinary: a Go program without cgo, statically linked: "* ]]
