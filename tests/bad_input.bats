@@ -19,7 +19,7 @@ setup_file() {
 
 setup() {
 	cd "$T"
-	limit=20
+	limit=60
 }
 
 # refused WORD...: the program saw an error (2 is what ls says), the library one line with all words
@@ -150,7 +150,7 @@ print(os.getpid(), flush=True)
 sys.stdin.read()' <in >pid 2>&1 &
 	local first=$!
 	exec 9>in
-	for _ in $(seq 100); do [ ! -s pid ] || break; sleep 0.1; done
+	wait_until 20 [ -s pid ]
 	run rump_with path=/rump,image=busy.img ls /rump
 	exec 9>&-
 	wait "$first"

@@ -26,7 +26,7 @@ def listen(address):
         listener.bind(address + ".new")
         listener.listen()
         os.rename(address + ".new", address)
-        listener.settimeout(30)
+        listener.settimeout(90)
         return listener.accept()[0]
 
 
@@ -38,7 +38,7 @@ def connect(address):
 
 
 def wait_for(path):
-    for _ in range(3000):
+    for _ in range(9000):
         if os.path.exists(path):
             return
         time.sleep(0.01)
@@ -193,8 +193,8 @@ def case_quick(folder, seconds):
         os.stat(path)
         worst = max(worst, time.monotonic() - start)
     say(f"{worst:.3f}")
-    # a busy machine is no stall
-    sys.exit(worst > 2)
+    # a busy machine is no stall, which would last
+    sys.exit(worst > 15)
 
 
 def case_threads(folder):
@@ -213,7 +213,7 @@ def case_threads(folder):
     for fd in fifos:
         os.write(fd, b"x")
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     say(len(got))
 
 
@@ -228,7 +228,7 @@ def case_signals(folder):
     # EINTR, seen as such by select(), which Python repeats with the time that is left
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     start = time.monotonic()
-    say(select.select([both], [], [], 0.6), 0.5 < time.monotonic() - start < 3, got)
+    say(select.select([both], [], [], 0.6), 0.5 < time.monotonic() - start < 30, got)
     del got[:]
 
     class Stop(Exception):
@@ -262,7 +262,7 @@ def case_signals(folder):
     fcntl.fcntl(near, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(near, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
     far.sendall(b"x")
-    for _ in range(300):
+    for _ in range(3000):
         if got:
             break
         time.sleep(0.01)

@@ -20,6 +20,8 @@ setup_file() {
 		pid=$!
 		# from nothing written at all to many files
 		sleep "0.$((RANDOM % 700 + 100))"
+		# some write so much that there is something to verify
+		[ $((round % 10)) != 5 ] || until [ -s "$list" ]; do sleep 0.1; done
 		kill -9 "$pid"
 		wait "$pid" || true
 		[ ! -s "$list.err" ] || { cat "$list.err"; false; }

@@ -118,7 +118,7 @@ setup_file() {
 		dash -c 'cd $0; for f in *; do echo $f; done >list; cat list' $D
 		busybox sh -c 'cd $0; ls | while read f; do echo "<$f>"; done' $D
 		env -C $D pwd
-		timeout 5 sh -c 'cd $0/p && cat f | md5sum' $D
+		timeout 50 sh -c 'cd $0/p && cat f | md5sum' $D
 		xargs -a $D/list -n 2 echo
 		openssl dgst -md5 $D/f
 		gzip -k $D/f

@@ -187,7 +187,7 @@ setup_file() {
 			run ./$s a 'b c'; run sh ./$s; done 2>&1 | sed 's/sh: [0-9]*:/sh:/'
 		for n in 1 2 3 4 5 6 7; do printf '#!%s\n' $D/n$((n - 1)) >n$n; done; cp echo n0; chmod +x n?
 		run ./n4 x; run ./n5 x; run ./n6 x
-		cp echo removed; (sleep 0.2; rm removed) & ./removed it runs; wait; run ./removed
+		cp sh removed; ./removed -c 'rm removed; echo it runs'; run ./removed
 		chmod -x echo; run ./echo; mkdir d; run ./d; run ./echo/x; printf 'garbage\0\1\2' >g; chmod +x g; run ./g
 		cp -a sh sh2; PATH=$D:$PATH; run sh2 -c 'shell in PATH'; run xargs -n 1 shell <<<'a b'; find . -name n0 -exec {} found \;
 	END

@@ -292,9 +292,9 @@ _without_rates() {
 
 @test "timeout, nohup, stdbuf, env, nice, setsid, chroot, tee with a lost reader" {
 	differ <<-'END'
-		echo text >f; mkdir d; timeout 5 cat f; timeout 0.1 sleep 5; echo $?
+		echo text >f; mkdir d; timeout 50 cat f; timeout 0.1 sleep 5; echo $?
 		timeout -s KILL 0.1 sleep 5; echo $?; timeout --preserve-status 0.1 sleep 5
-		echo $?; timeout 5 sh -c 'cat $D/f; exit 7'; echo $?
+		echo $?; timeout 50 sh -c 'cat $D/f; exit 7'; echo $?
 		nohup cat f >out 2>&1; cat out; nohup sh -c 'echo $1; cat' sh here <f >>out 2>&1
 		cat out; stdbuf -oL cat f | cat; stdbuf -o0 head -c 2 f; env -C d pwd
 		env -C d sh -c 'echo in >x'; env -C none pwd; env -u HOME cat f
@@ -308,9 +308,10 @@ _without_rates() {
 		setpriv --reuid=1000 --clear-groups sh -c 'touch mine; mkdir mine.d; chmod 600 f; rm f'
 		stat -c '%n %u:%g' mine mine.d; ls
 		yes | head -n 3 | tee t1 t2; seq 100000 | tee t3 | head -n 1; rm t3
-		tail -n 1 t1; tail -f f & sleep 0.3; echo more >>f; sleep 0.3; kill %1
-		wait; tail -F f & sleep 0.3; mv f f2; sleep 0.3; echo new >f; sleep 0.5; kill %2
-		wait
+		tail -n 1 t1; seen() { until grep -q "$1" "$2"; do sleep 0.1; done; }
+		tail -f f >seen1 & seen text seen1; echo more >>f; seen more seen1; kill $!; wait
+		tail -F f >seen2 2>&1 & seen more seen2; mv f f2; seen inaccessible seen2
+		echo new >f; seen new$ seen2; kill $!; wait; cat seen1 seen2
 		prlimit --nofile=20 cat f; xargs -a f echo; mountpoint d; mountpoint -q d
 		echo $?
 	END

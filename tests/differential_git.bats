@@ -63,7 +63,7 @@ setup_file() {
 		git checkout -q HEAD~2; md5sum big; git checkout -q main; md5sum big; git branch -D none; echo $?
 		git rm -q f1*; git commit -qm fewer; git reflog expire --expire=now --all; git repack -adq --window=50
 		git prune; git pack-refs --all; cat .git/packed-refs | wc -l; git fsck --full 2>&1; ls | wc -l
-		git -c gc.auto=1 -c gc.autoDetach=true gc --auto -q; for i in $(seq 50); do [ -e .git/gc.pid ] || break; sleep 0.1; done
+		git -c gc.auto=1 -c gc.autoDetach=true gc --auto -q; while [ -e .git/gc.pid ]; do sleep 0.1; done
 		git multi-pack-index write; git commit-graph write; git verify-pack .git/objects/pack/*.idx; echo $?
 		git update-index --refresh; git status --short | wc -l; git diff --stat HEAD~1 | tail -n 1; git rev-parse HEAD; rm -r .git
 	END

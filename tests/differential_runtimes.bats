@@ -98,7 +98,7 @@ DIFFERENTIAL_WORDS='socket=inet:inet6'
 		    got = asyncio.Event()
 		    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, got.set)
 		    process = await asyncio.create_subprocess_shell(f"kill -USR1 {os.getpid()}; exec sleep 30")
-		    await asyncio.wait_for(got.wait(), 10)
+		    await asyncio.wait_for(got.wait(), 60)
 		    process.kill()
 		    print(await process.wait())
 		    process = await asyncio.create_subprocess_exec("cat", stdin=open(f"{D}/w"), stdout=open(f"{D}/copy", "w"))

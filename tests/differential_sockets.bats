@@ -18,7 +18,7 @@ setup_file() {
 
 setup() {
 	socket=all
-	limit=60
+	limit=150
 }
 
 teardown() {

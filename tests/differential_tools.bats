@@ -116,7 +116,7 @@ load differential
 		chrt -o 0 sh -c 'cat f >c'; cat c; choom -n 0 -- cat f
 		uclampset -m 0 cat f 2>/dev/null | wc -l; setarch -R cat f
 		prlimit --fsize=1000 --nofile=50 cat f; watch --version | wc -l
-		timeout --foreground 2 cat f; stdbuf -i0 -o0 cat f; nohup cat f 2>/dev/null
+		timeout --foreground 50 cat f; stdbuf -i0 -o0 cat f; nohup cat f 2>/dev/null
 		faketime --version 2>/dev/null; strace -V | wc -l
 	END
 }

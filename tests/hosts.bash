@@ -65,10 +65,10 @@ carries() {
 	case $to in *:*) kind=TCP6 to=[$to] ;; esac
 	[ -f "$T/answer" ] || head -c 300000 /dev/urandom >"$T/answer"
 	rm -f "$T/got" "$T/got.answer"
-	in_background on "$server" socat -d -d -t 30 -T 30 "$kind-LISTEN:7000,reuseaddr" - \
+	in_background on "$server" socat -d -d -t 60 -T 60 "$kind-LISTEN:7000,reuseaddr" - \
 		<"$T/answer" >"$T/got" 2>"$log"
 	pid=$!
-	on "$client" socat -t 30 -T 30 - "$kind:$to:7000,retry=200,interval=0.1$option" \
+	on "$client" socat -t 60 -T 60 - "$kind:$to:7000,retry=600,interval=0.1$option" \
 		<"$T/data" >"$T/got.answer" || { cat "$log"; return 1; }
 	wait "$pid" || { cat "$log"; return 1; }
 	cmp "$T/data" "$T/got" && cmp "$T/answer" "$T/got.answer"

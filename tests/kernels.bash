@@ -76,9 +76,10 @@ is_alive() {
 	cat "/proc/$1/task"/*/status 2>/dev/null | grep -q '^State:.[^ZX]'
 }
 
-# wait_until SECONDS COMMAND...: the command succeeds in that time
+# wait_until SECONDS COMMAND...: the command succeeds in that time, or on a machine that is slow
+# or busy in four times as much
 wait_until() {
-	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 4000000))
 	shift
 	until "$@"; do
 		[ "${EPOCHREALTIME/[.,]/}" -lt "$end" ] || return 1
@@ -181,7 +182,7 @@ tagged() {
 }
 
 _tagged_processes() {
-	grep -lsFz "RUMP_TEST_TAG=$T" /proc/[0-9]*/environ | cut -d/ -f3
+	grep -lsFz "RUMP_TEST_TAG=$T" /proc/[0-9]*/environ | cut -d/ -f3 | sort -n
 }
 
 _none_tagged() {
@@ -290,7 +291,7 @@ same_script() {
 
 end_kernels() {
 	local folder pid result=0
-	none_left 1 || result=1
+	none_left || result=1
 	for folder in "${SERVER_FOLDERS[@]}"; do
 		pid=$(cat "$folder/pid" 2>/dev/null) || pid=
 		if [ -n "$pid" ] && is_alive "$pid" &&

@@ -23,7 +23,7 @@ setup_file() {
 
 setup() {
 	seconds=${RUMP_STRESS_SECONDS:-60}
-	limit=$((seconds + 120))
+	limit=$((seconds + 300))
 	socket=
 	D=/rump/tmp
 	cd "$T"
@@ -77,7 +77,8 @@ flat() {
 kill_at_random() {
 	local end=$((SECONDS + $1)) pids pid killed=0 rounds=0
 	: >"$T/said"
-	while [ "$SECONDS" -lt "$end" ]; do
+	# so many at least, however long a slow machine takes
+	while [ "$SECONDS" -lt "$end" ] || [ $killed -lt 15 ]; do
 		rounds=$((rounds + 1))
 		mapfile -t pids < <(_tagged_processes)
 		if [ ${#pids[@]} -lt 12 ]; then
@@ -93,10 +94,8 @@ kill_at_random() {
 	done
 	kill_tagged
 	wait 2>/dev/null || :
-	echo "$killed killed in $rounds rounds; what the clients said:"
+	echo "$killed killed in $rounds rounds, $((SECONDS - end + $1)) s; what the clients said:"
 	sort "$T/said" | uniq -c | sort -rn | head
-	# how many it are depends on the machine, which may be a slow one
-	[ "$killed" -ge $(($1 / 4)) ]
 }
 
 @test "clients killed at random" {
@@ -176,7 +175,7 @@ kill_at_random() {
 			    os.unlink(name)
 			    os._exit(0 if ok else 1)
 			bad = turns = 0
-			while time.monotonic() < end:
+			while time.monotonic() < end or turns < 2:
 			    pid = os.fork()
 			    if pid == 0:
 			        child(0)
@@ -184,7 +183,7 @@ kill_at_random() {
 			    bad += status not in (0, -9)
 			    turns += 1
 			print(turns, bad)
-			sys.exit(bad != 0 or turns < 2)
+			sys.exit(bad != 0)
 		END
 	}
 	forks 2

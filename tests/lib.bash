@@ -24,7 +24,7 @@
 RUMP_TOP=${RUMP_TOP:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 RUMP_BUILD=${RUMP_BUILD:-$RUMP_TOP/build}
 T=${BATS_TEST_TMPDIR:-${BATS_FILE_TMPDIR:-}}
-limit=60
+limit=150
 # mkfs and fsck live here, which is not in every PATH
 PATH=$PATH:/usr/sbin:/sbin
 export RUMP_TOP RUMP_BUILD PATH

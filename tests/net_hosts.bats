@@ -12,7 +12,7 @@ setup() {
 	load hosts
 	require ip socat ping ss
 	# shellcheck disable=SC2034
-	limit=60
+	limit=150
 }
 
 teardown() { end_hosts; }
@@ -139,10 +139,10 @@ three_hosts() {
 	host a "interface shmif0 $T/bus" "address shmif0 10.1.0.1/24"
 	host b "interface shmif0 $T/bus" "address shmif0 10.1.0.2/24"
 	# what a new host asks, from no address yet: 1 is taken, 9 is free
-	run -0 on b arping -0 -c 2 -w 5 -i shmif0 10.1.0.1
+	run -0 on b arping -0 -C 1 -c 30 -w 30 -i shmif0 10.1.0.1
 	run -1 on b arping -0 -c 2 -w 3 -i shmif0 10.1.0.9
 	host c "interface shmif0 $T/bus" "address shmif0 10.1.0.1/24"
-	run on b arping -c 2 -w 5 -i shmif0 10.1.0.1
+	run on b arping -c 4 -w 10 -i shmif0 10.1.0.1
 	[ "$(grep -Eo '([0-9a-f]{2}:){5}[0-9a-f]{2}' <<<"$output" | sort -u | wc -l)" = 2 ]
 	end_host c
 	carries b a 10.1.0.1

@@ -17,7 +17,7 @@ setup_file() {
 
 setup() {
 	socket=all:nolocal
-	limit=60
+	limit=150
 	cd "$T"
 }
 

@@ -12,7 +12,8 @@
 #	start NAME COMMAND...		in the background until the script ends; its output is
 #					$W/NAME, its process $STARTED
 #	opens PORT [ADDRESS]		somebody listens there, within 20 seconds
-#	within SECONDS COMMAND...	the command succeeds in that time
+#	within SECONDS COMMAND...	the command succeeds in that time, or in four times as much
+#					on a machine that is slow
 #	$DATA				a folder with files to send
 #	$W				an empty folder of the host
 #
@@ -36,7 +37,7 @@ NET_PRELUDE=$(cat <<'END'
 		started+=("$STARTED")
 	}
 	within() {
-		local end=$((SECONDS + $1))
+		local end=$((SECONDS + 4 * $1))
 		shift
 		until "$@"; do
 			[ "$SECONDS" -lt "$end" ] || { echo "not within the time: $*" >&2; return 1; }

@@ -55,7 +55,7 @@ REDIS='
 		received() { [ "$(redis-cli publish channel message)" -ge 1 ]; }
 		within 20 received
 		within 20 grep -q ^message$ subscriber
-		start blocked redis-cli -h ::1 blpop list 20
+		start blocked redis-cli -h ::1 blpop list 100
 		waits() { redis-cli info clients | grep -q blocked_clients:1; }
 		within 20 waits
 		redis-cli rpush list element >/dev/null
@@ -117,7 +117,7 @@ REDIS='
 			[t.join() for t in threads]
 			assert len(good) == 16
 			s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-			s.settimeout(20)
+			s.settimeout(90)
 			s.connect(("10.1.0.1", 11211))
 			s.send(struct.pack(">HHHH", 7, 0, 1, 0) + b"get k3.0\r\n")
 			assert s.recv(1000)[8:] == b"VALUE k3.0 0 4\r\n3-0 \r\nEND\r\n"

@@ -23,7 +23,7 @@ setup() {
 		pid nginx.pid;
 		error_log error.log warn;
 		worker_processes 4;
-		worker_shutdown_timeout 20s;
+		worker_shutdown_timeout 100s;
 		events { worker_connections 2048; }
 		http {
 			types { text/plain txt; }
@@ -78,7 +78,7 @@ teardown() {
 	# shellcheck disable=SC2016
 	in_network "$NGINX"'
 		# brackets in addresses, ranges of numbers in paths
-		get() { curl -sS --max-time 30 --cacert "$KEYS/ca.pem" "$@"; }
+		get() { curl -sS --max-time 100 --cacert "$KEYS/ca.pem" "$@"; }
 		for address in $ADDRESSES; do
 			for scheme in http https; do
 				get -g "$scheme://$(url $address)/random" | cmp - "$DATA/random"
@@ -128,7 +128,9 @@ teardown() {
 @test "nginx: four workers serve, and a reload under load fails no request" {
 	# shellcheck disable=SC2016
 	in_network "$NGINX"'
-		[ "$(pgrep -c -P $nginx)" = 4 ]
+		# its socket is open before they are there
+		has_workers() { [ "$(pgrep -c -P $nginx)" = 4 ]; }
+		within 20 has_workers
 		curl -s http://127.0.0.1/generation >before
 		ab -q -l -n 20000 -c 50 http://127.0.0.1/hello >ab.out 2>&1 &
 		ab=$!
@@ -167,7 +169,7 @@ teardown() {
 		ab -q -k -n 5000 -c 200 "http://[::1]/hello" >ab.out
 		grep -x "Failed requests: *0" ab.out
 		grep -x "Complete requests: *5000" ab.out
-		wrk -t 2 -c 200 -d 1s http://10.1.0.1/big >wrk.out
+		wrk -t 2 -c 200 -d 1s --timeout 100s http://10.1.0.1/big >wrk.out
 		! grep -E "Socket errors|Non-2xx" wrk.out || false
 		grep -q "requests in" wrk.out
 	'

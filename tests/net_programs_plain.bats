@@ -74,7 +74,7 @@ teardown() {
 		socat -t 20 - TCP4:10.1.0.1:2001 <"$DATA/big" | cmp - "$DATA/big"
 		socat -t 20 - "TCP6:[::1]:2002" <"$DATA/folder/below/deep" | grep -x DEEP
 		tr 0-9 a-j <"$DATA/big" | socat -t 20 - TCP4:127.0.0.1:2003 | cmp - <(tr 0-9 A-J <"$DATA/big")
-		answered() { [ "$(echo datagram | socat -t 1 - "UDP6:[::1]:2004")" = DATAGRAM ]; }
+		answered() { [ "$(echo datagram | socat -t 3 - "UDP6:[::1]:2004")" = DATAGRAM ]; }
 		within 20 answered
 		! socat -u "OPENSSL:localhost:2005,cafile=$KEYS/ca.pem,commonname=other.test" - >/dev/null 2>&1 || false
 		socat -u "OPENSSL:localhost:2005,cafile=$KEYS/ca.pem" - | cmp - "$DATA/random"

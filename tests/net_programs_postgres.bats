@@ -55,7 +55,7 @@ setup() {
 	! is_root || SERVER_OPTIONS=(--group postgres)
 	# shellcheck disable=SC2016
 	POSTGRES='
-		export PGUSER=tests PGDATABASE=postgres PGHOST=127.0.0.1 PGCONNECT_TIMEOUT=20
+		export PGUSER=tests PGDATABASE=postgres PGHOST=127.0.0.1 PGCONNECT_TIMEOUT=100
 		cp -a "$CLUSTER" pg
 		chmod a+x "$W"
 		cd /

@@ -25,6 +25,7 @@ setup_file() {
 		Port 2222
 		LogLevel ERROR
 		ServerAliveInterval 1
+		ServerAliveCountMax 100
 	END
 	printf '* %s\n' "$(cut -d' ' -f1,2 "$KEYS/host.pub")" >"$KEYS/known"
 	USER=$(id -un)
@@ -37,7 +38,7 @@ setup_file() {
 
 setup() {
 	# some dozens of logins
-	limit=120
+	limit=200
 	cat >"$T/sshd_config" <<-END
 		Port 2222
 		ListenAddress 0.0.0.0
@@ -52,6 +53,7 @@ setup() {
 		GatewayPorts clientspecified
 		MaxStartups 50
 		ClientAliveInterval 1
+		ClientAliveCountMax 100
 		Subsystem sftp internal-sftp
 	END
 	# shellcheck disable=SC2016

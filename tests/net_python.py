@@ -29,7 +29,7 @@ import urllib.request
 ADDRESS = "127.0.0.1"
 FAMILY = socket.AF_INET
 DATA = bytes(range(256)) * 4096     # 1 MiB
-WAIT = 30
+WAIT = 90
 
 
 def say(*words):

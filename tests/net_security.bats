@@ -25,7 +25,7 @@ load net
 		ip -n a link set wg0 up
 		ip -n b link set wg0 up
 		rm -f "$T/tcpdump"
-		ip netns exec b timeout 60 tcpdump -Uni b0 -w "$T/outside" 2>"$T/tcpdump" &
+		ip netns exec b timeout 120 tcpdump -Uni b0 -w "$T/outside" 2>"$T/tcpdump" &
 		dump=$!
 		soon grep -qs "listening on" "$T/tcpdump"
 		yes secret-words | head -c 200000 >"$T/sent"
@@ -109,7 +109,7 @@ ipsec='
 		associations 10.0.0.1 10.0.0.2 10.1.0.1/32 10.2.0.1/32
 		# where it leaves: what arrives is seen there once more, decrypted
 		rm -f "$T/tcpdump"
-		ip netns exec a timeout 60 tcpdump -Uni a0 -w "$T/outside" 2>"$T/tcpdump" &
+		ip netns exec a timeout 120 tcpdump -Uni a0 -w "$T/outside" 2>"$T/tcpdump" &
 		dump=$!
 		soon grep -qs "listening on" "$T/tcpdump"
 		yes secret-words | head -c 200000 >"$T/sent"
@@ -221,7 +221,7 @@ print(json.load(sys.stdin)[\"nftables\"][1][\"counter\"][\"packets\"])")" -ge 2 
 			}
 		END
 		# whom b sees
-		ip netns exec b timeout 60 socat -u TCP-LISTEN:5001,reuseaddr SYSTEM:"cat >/dev/null; echo \$SOCAT_PEERADDR" >"$T/peer" &
+		ip netns exec b timeout 120 socat -u TCP-LISTEN:5001,reuseaddr SYSTEM:"cat >/dev/null; echo \$SOCAT_PEERADDR" >"$T/peer" &
 		pid=$!
 		soon is_listening b 5001
 		echo x | on a nc -N 10.0.2.2 5001
@@ -230,7 +230,7 @@ print(json.load(sys.stdin)[\"nftables\"][1][\"counter\"][\"packets\"])")" -ge 2 
 		transfer a b 10.0.2.2
 		# and from outside in, by the router
 		head -c 100000 /dev/urandom >"$T/sent"
-		ip netns exec a timeout 60 nc -l 5000 >"$T/got" </dev/null &
+		ip netns exec a timeout 120 nc -l 5000 >"$T/got" </dev/null &
 		pid=$!
 		soon is_listening a 5000
 		on b nc -N 10.0.2.1 8080 <"$T/sent"
@@ -262,7 +262,7 @@ print(json.load(sys.stdin)[\"nftables\"][1][\"counter\"][\"packets\"])")" -ge 2 
 		transfer a b fd02::2
 		on r iptables -t nat -A POSTROUTING -o rb -j MASQUERADE
 		on r iptables -t nat -A PREROUTING -i ra -p tcp --dport 7777 -j DNAT --to-destination 10.0.2.2:5000
-		ip netns exec b timeout 60 nc -l 5000 >"$T/got" </dev/null &
+		ip netns exec b timeout 120 nc -l 5000 >"$T/got" </dev/null &
 		pid=$!
 		soon is_listening b 5000
 		on a nc -N 10.0.1.2 7777 <"$T/sent"

@@ -30,7 +30,7 @@ ROLE, ADDRESS, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
 FOLDER = os.environ.get("FOLDER", "")
 FAMILY = socket.AF_INET6 if ":" in ADDRESS else socket.AF_INET
 DATA = bytes(n * 7 % 251 for n in range(400000))
-WAIT = 30
+WAIT = 90
 
 SHORT = """use IO::Socket::IP;
 my $s = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Type => SOCK_STREAM) or die "short: $@";

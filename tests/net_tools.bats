@@ -96,7 +96,7 @@ IPERF='
 		ab -s 90 -q -n 3000 -c 1000 http://127.0.0.1/hello >ab.out
 		grep -x "Failed requests: *0" ab.out
 		grep -x "Complete requests: *3000" ab.out
-		wrk -t 2 -c 1000 -d 2s --timeout 20s http://127.0.0.1/hello >wrk.out
+		wrk -t 2 -c 1000 -d 2s --timeout 100s http://127.0.0.1/hello >wrk.out
 		! grep -E "Socket errors|Non-2xx" wrk.out || false
 		grep -E "[1-9][0-9]* requests in" wrk.out
 	'

@@ -18,7 +18,7 @@ setup_file() {
 
 setup() {
 	socket=all:nolocal
-	limit=90
+	limit=150
 	PIDS=()
 	cd "$T"
 }
@@ -101,7 +101,7 @@ blocked_clients() {
 	for n in $(seq 20); do
 		wait "${PIDS[n - 1]}" || { cat "$T/blocked$n"; return 1; }
 	done
-	[ $((${EPOCHREALTIME%.*} - start)) -lt 15 ]
+	[ $((${EPOCHREALTIME%.*} - start)) -lt 60 ]
 	for n in $(seq 20); do
 		diff "$T/blocked$n" - <<-END
 			blocked

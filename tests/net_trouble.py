@@ -23,7 +23,7 @@ FOLDER = os.environ.get("FOLDER", "/rump")
 ADDRESS = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
 FAMILY = socket.AF_INET6 if ":" in ADDRESS else socket.AF_INET
 DATA = bytes(n * 7 % 251 for n in range(1 << 20))
-WAIT = 30
+WAIT = 90
 
 
 def say(*words):
@@ -358,7 +358,7 @@ def case_half_open():
     finally:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True, timeout=WAIT)
     took = time.monotonic() - start
-    assert took < 20, took
+    assert took < 80, took
     say(sorted(results.items()))
     del peer, other
     exchange_works()

@@ -62,7 +62,7 @@ start_ganesha() {
 in_export() {
 	printf 'sockin\ncomponent nfs\n%s\n' "$1" >"$T/conf"
 	shift
-	limit=60
+	limit=150
 	local preload
 	preload=$(sanitizer_runtime)
 	timeout -k 5 $limit ip netns exec "$NETNS" env RUMPHIJACK="path=/rump,strict=yes,conf=$T/conf" \
@@ -134,7 +134,7 @@ in_export() {
 		mount nfs4 10.9.0.1:/ /mnt
 	END
 	head -c 3000000 /dev/urandom >"$T/data"
-	limit=60
+	limit=150
 	(
 		unset RUMP_SERVER
 		rump_with "path=/rump,strict=yes,conf=$(escape_word "$T/client.conf")" bash -c '

@@ -14,7 +14,7 @@ setup_file() {
 }
 
 setup() {
-	limit=60
+	limit=150
 }
 
 teardown() {

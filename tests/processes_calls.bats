@@ -18,7 +18,7 @@ setup_file() {
 }
 
 setup() {
-	limit=60
+	limit=150
 	socket=
 }
 

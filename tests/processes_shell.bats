@@ -13,7 +13,7 @@ setup_file() {
 }
 
 setup() {
-	limit=40
+	limit=120
 	socket=
 }
 
@@ -126,7 +126,7 @@ END'
 		: $(exit 3); echo "$(exit 4)" $?; v=$(exit 5); echo $?'
 	scripts '
 		seq 9 >$D/a; seq 2 10 >$D/b; echo $(<$D/a); diff <(cat $D/a) <(cat $D/b)
-		paste <(cut -c1 $D/a) <(sort -r $D/b); cat $D/a > >(tac >$D/c); sleep 0.3; cat $D/c
+		paste <(cut -c1 $D/a) <(sort -r $D/b); cat $D/a > >(tac >$D/c); until [ -s $D/c ]; do sleep 0.1; done; cat $D/c
 		mapfile -t lines <$D/a; echo ${#lines[@]} ${lines[3]}
 		coproc { while read -r l; do echo "co $l"; done; }
 		echo x >&"${COPROC[1]}"; read -r l <&"${COPROC[0]}"; echo "$l" >$D/co; cat $D/co' bash
@@ -179,7 +179,7 @@ END'
 		echo early >$D/y; cat $D/y'
 	scripts 'sh -c "(sleep 0.5; echo late >$D/x; cat $D/x) &"; echo early >$D/y; cat $D/y'
 	scripts 'echo a >$D/y; (sleep 0.5; cat $D/y) & exec cat $D/y'
-	scripts '(sleep 0.5; cat $D/y) & echo a >$D/y; exit 3'
+	scripts '(sleep 0.5; until [ -s $D/y ]; do sleep 0.1; done; cat $D/y) & echo a >$D/y; exit 3'
 }
 
 @test "a local kernel that outlives its program says so, once, and the data is there" {
@@ -233,23 +233,28 @@ END
 			flock $D/lock sh -c "n=\$(cat $D/n); echo \$((n + 1)) >$D/n" &
 		done
 		wait; cat $D/n
-		(flock 9; sleep 0.3; echo first >>$D/order) 9>$D/lock & sleep 0.1
-		flock -n $D/lock true; echo $?; flock $D/lock sh -c "echo second >>$D/order"; cat $D/order
+		mkfifo $D/locked $D/go
+		(flock 9; echo >$D/locked; read -r l <$D/go; echo first >>$D/order) 9>$D/lock &
+		read -r l <$D/locked; flock -n $D/lock true; echo $?
+		flock $D/lock sh -c "echo second >>$D/order" & echo >$D/go; wait; cat $D/order
 		flock -s $D/lock flock -s -n $D/lock echo shared'
 }
 
 @test "stopped and continued" {
 	scripts '
 		mkfifo $D/p; (while read -r l; do echo "got $l"; done <$D/p >$D/out) & pid=$!
-		exec 3>$D/p; echo one >&3; sleep 0.2; kill -STOP $pid; echo two >&3; sleep 0.2; cat $D/out
+		exec 3>$D/p; echo one >&3; until [ -s $D/out ]; do sleep 0.1; done
+		kill -STOP $pid; echo two >&3; sleep 0.2; cat $D/out
 		kill -CONT $pid; sleep 0.2; echo three >&3; exec 3>&-; wait $pid; cat $D/out'
 	# the first process, with a child that goes on: not where the kernel stops with it
 	KERNELS=${KERNELS/local/} scripts '
 		echo x >$D/f; me=$$
-		(sleep 0.3; cat $D/f >&2; kill -CONT $me) & kill -STOP $me; wait; cat $D/f'
+		(until grep -q "^State:.T" /proc/$me/status; do sleep 0.1; done; cat $D/f >&2; kill -CONT $me) &
+		kill -STOP $me; wait; cat $D/f'
 	scripts '
-		set -m; (while :; do date >$D/t; sleep 0.05; done) & sleep 0.2
-		kill -TSTP %1; sleep 0.3; cp $D/t $D/a; sleep 0.3; cmp $D/t $D/a; echo $?
+		set -m; (while :; do date >$D/t; sleep 0.05; done) &
+		until [ -s $D/t ]; do sleep 0.1; done
+		kill -TSTP %1; until jobs -s | grep -q .; do sleep 0.1; done; sleep 0.3; cp $D/t $D/a; sleep 0.3; cmp $D/t $D/a; echo $?
 		kill -CONT %1; sleep 0.3; kill %1; wait %1; echo $?' bash
 }
 

@@ -24,7 +24,7 @@ import sys
 HELLO, HALT, LEAVE = 1, 6, 9
 MAGIC, VERSION = 0x706D7572, 2
 RESTART = 1
-SECONDS = 30
+SECONDS = 90
 
 
 def connect(path):

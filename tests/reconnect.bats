@@ -14,7 +14,7 @@ setup_file() {
 }
 
 setup() {
-	limit=30
+	limit=90
 	socket=
 	D=/rump/tmp
 	cd "$T"
@@ -80,7 +80,7 @@ halt() {
 		[ "${lines[-1]}" = "goes on" ]
 		[ "$(grep -c '^rumphijack: ' <<<"$output")" = 1 ]
 		grep -q "^rumphijack: .*$SERVER_FOLDER/socket" <<<"$output"
-		[ "$(took "$start")" -lt 5000 ]
+		[ "$(took "$start")" -lt 50000 ]
 	done
 }
 
@@ -102,7 +102,7 @@ halt() {
 	[ "$status" = 0 ]
 	[ "${lines[-1]}" = "goes on" ]
 	[ "$(took "$start")" -ge 1000 ]
-	[ "$(took "$start")" -lt 8000 ]
+	[ "$(took "$start")" -lt 50000 ]
 }
 
 @test "a server that comes later: for seconds and inftime it is in time" {
@@ -130,7 +130,7 @@ halt() {
 	[ "$(awk '{ print $14 + $15 }' "/proc/$pid/stat")" -lt 30 ]
 	# a signal ends it as ever
 	kill "$pid"
-	wait_until 5 _none_tagged
+	wait_until 20 _none_tagged
 }
 
 @test "a word that is none is told; the program runs" {
@@ -191,7 +191,8 @@ end_loop() {
 	wait_until 10 grep -q 'errno 107' "$T/log"
 	again
 	: >"$T/log"
-	sleep 0.5
+	several_lines() { [ "$(wc -l <"$T/log")" -ge 5 ]; }
+	wait_until 20 several_lines
 	cat "$T/log"
 	[ "$(sort -u "$T/log")" = "errno 107" ]
 	end_loop
@@ -218,21 +219,23 @@ end_loop() {
 	after stop_and_kill once sleep 0.5
 	wait_until 10 grep -q ok "$T/log"
 	end_loop
-	after kill_server once sleep 0.5
+	after kill_server once true
+	wait_until 10 grep -q 'errno 107' "$T/log"
+	sleep 0.5
 	cat "$T/log"
-	grep -q 'errno 107' "$T/log"
-	grep -q ok "$T/log" && false
+	# what was done before may be told after
+	sed '1,/errno 107/d' "$T/log" | grep -q ok && false
 	end_loop
 }
 
 @test "seconds: the server comes back in time, or not" {
-	after kill_server 10 sleep 1
+	after kill_server 60 sleep 1
 	again
 	wait_until 10 grep -q ok "$T/log"
 	grep 'errno 107' "$T/log" && false
 	end_loop
-	after kill_server 1 sleep 3
-	grep -q 'errno 107' "$T/log"
+	after kill_server 1 true
+	wait_until 10 grep -q 'errno 107' "$T/log"
 	end_loop
 }
 
@@ -287,6 +290,7 @@ end_loop() {
 	(
 		for n in 1 2 3 4; do
 			sleep 0.4
+			wait_until 20 [ -e "$T/turn$n" ]
 			halt -r || echo "halt: $?" >>"$T/halts"
 		done
 		: >"$T/halted"
@@ -298,6 +302,7 @@ end_loop() {
 		RUMPHIJACK_RETRYCONNECT=inftime client curl -sS file:///rump/proc/version >"$T/one" 2>&1 ||
 			{ bad=$((bad + 1)); cat "$T/one"; }
 		n=$((n + 1))
+		: >"$T/turn$n"
 	done
 	wait
 	echo "$n turns, $bad bad"

@@ -13,7 +13,7 @@ setup_file() {
 }
 
 setup() {
-	limit=60
+	limit=150
 	socket=
 	D=/rump/tmp
 	cd "$T"
@@ -101,8 +101,9 @@ print(one.recv(100).decode())' "$1" 2>/dev/null
 @test "descriptors, directory and umask are a client's own" {
 	start_server
 	client sh -c "mkdir $D/a $D/b; echo a >$D/a/f; echo b >$D/b/f"
-	background sh -c "cd $D/a; umask 077; exec 5>$D/mine; sleep 1; cat f; touch made; stat -c %a made; echo x >&5"
-	client sh -c "cd $D/b; umask 022; sleep 0.5; cat f; touch made; stat -c %a made
+	background sh -c "cd $D/a; umask 077; exec 5>$D/mine; until [ -e ../b/made ]; do sleep 0.1; done
+		cat f; touch made; stat -c %a made; echo x >&5"
+	client sh -c "cd $D/b; umask 022; until [ -e ../mine ]; do sleep 0.1; done; cat f; touch made; stat -c %a made
 		echo y >&5" >"$T/out" 2>/dev/null || :
 	wait "$BACKGROUND"
 	[ "$(<"$T/background.out")" = $'a\n600' ]
@@ -221,17 +222,21 @@ b'z'
 ['IO']" ]
 }
 
+# a hundredth of a second each
+is_idle() {
+	local ticks
+	ticks=$(awk '{ print $14 + $15 }' "/proc/$SERVER_PID/stat")
+	sleep 3
+	[ $(($(awk '{ print $14 + $15 }' "/proc/$SERVER_PID/stat") - ticks)) -le 3 ]
+}
+
 @test "a busy client and an idle one: the server uses no time for the idle" {
 	local ticks
 	start_server
 	client sh -c "mkfifo $D/p"
 	background "$CLIENTS" hold $D/p "$T/ready"
 	wait_until 20 test -e "$T/ready"
-	sleep 0.5
-	ticks=$(awk '{ print $14 + $15 }' "/proc/$SERVER_PID/stat")
-	sleep 3
-	# a hundredth of a second each
-	[ $(($(awk '{ print $14 + $15 }' "/proc/$SERVER_PID/stat") - ticks)) -le 3 ]
+	wait_until 10 is_idle
 	kill "$(pid_of hold)"
 	wait "$BACKGROUND" || :
 }
@@ -312,9 +317,11 @@ b'z'
 		sleep 0.5
 		curl -sf http://127.0.0.1:8080/file
 		curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8080/none
+		# a line is written after the answer
+		until [ \$(wc -l </rump/tmp/access.log) -ge 30 ]; do sleep 0.1; done
 		wc -l </rump/tmp/access.log
 		$nginx -p $T -c $T/nginx.conf -s quit 2>>$T/stderr
-		for i in \$(seq 100); do [ -e /rump/tmp/nginx.pid ] || break; sleep 0.1; done
+		for i in \$(seq 1000); do [ -e /rump/tmp/nginx.pid ] || break; sleep 0.1; done
 		ls /rump/tmp/nginx.pid 2>/dev/null || echo gone
 		curl -s http://127.0.0.1:8080/file || echo refused
 	END
@@ -333,19 +340,19 @@ b'z'
 		set -e
 		redis-server --daemonize yes --port 6379 --bind 127.0.0.1 --dir /rump/tmp --dbfilename dump.rdb \
 			--logfile /rump/tmp/redis.log --pidfile /rump/tmp/redis.pid >/dev/null
-		for i in $(seq 100); do redis-cli ping >/dev/null 2>&1 && break; sleep 0.05; done
+		for i in $(seq 1000); do redis-cli ping >/dev/null 2>&1 && break; sleep 0.05; done
 		redis-cli ping
 		redis-cli set key value
 		seq 1000 | sed 's/.*/set key& &/' | redis-cli --pipe | tail -n 1
 		redis-cli bgsave
-		for i in $(seq 200); do [ -e /rump/tmp/dump.rdb ] && break; sleep 0.05; done
+		for i in $(seq 2000); do [ -e /rump/tmp/dump.rdb ] && break; sleep 0.05; done
 		[ -s /rump/tmp/dump.rdb ] && echo saved
 		redis-cli get key; redis-cli dbsize
 		redis-cli shutdown nosave || :
-		for i in $(seq 100); do [ -e /rump/tmp/redis.pid ] || break; sleep 0.1; done
+		for i in $(seq 1000); do [ -e /rump/tmp/redis.pid ] || break; sleep 0.1; done
 		redis-cli ping 2>&1 | grep -o refused
 		redis-server --daemonize yes --port 6380 --bind 127.0.0.1 --dir /rump/tmp >/dev/null
-		for i in $(seq 100); do redis-cli -p 6380 ping >/dev/null 2>&1 && break; sleep 0.05; done
+		for i in $(seq 1000); do redis-cli -p 6380 ping >/dev/null 2>&1 && break; sleep 0.05; done
 		redis-cli -p 6380 get key777
 		redis-cli -p 6380 shutdown nosave || :
 	END

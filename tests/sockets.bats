@@ -277,7 +277,7 @@ _files() {
 		[ "$(route -n | sed 1,2d | cut -d" " -f1 | xargs)" = "10.3.2.0 10.4.0.0" ]
 		python3 -m http.server --bind 10.3.2.2 80 >/dev/null 2>&1 &
 		server=$!
-		for n in $(seq 400); do netstat -ltn | grep -q "10.3.2.2:80 .*LISTEN" && break; sleep 0.05; done
+		for n in $(seq 1200); do netstat -ltn | grep -q "10.3.2.2:80 .*LISTEN" && break; sleep 0.05; done
 		netstat -ltn | grep -q "10.3.2.2:80 .*LISTEN"
 		kill $server
 		cd /proc/net

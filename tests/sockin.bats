@@ -72,7 +72,7 @@ server.serve_forever()'
 	echo small >"$T/www/small"
 	start_on_host web_server "$T/www"
 	get() {
-		hosted curl -sS --max-time 30 "http://127.0.0.1:$PORT/large" -o "$T/got" \
+		hosted curl -sS --max-time 100 "http://127.0.0.1:$PORT/large" -o "$T/got" \
 			"http://127.0.0.1:$PORT/small" -o "$T/got.small"
 		cmp "$T/www/large" "$T/got"
 		cmp "$T/www/small" "$T/got.small"
@@ -91,7 +91,7 @@ print(server.server_port, flush=True)
 server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	wait_until 20 test -s "$T/port"
 	for i in 1 2 3; do
-		timeout -k 5 30 curl -sS --max-time 25 "http://127.0.0.1:$(<"$T/port")/large" -o "$T/got"
+		timeout -k 5 120 curl -sS --max-time 100 "http://127.0.0.1:$(<"$T/port")/large" -o "$T/got"
 		cmp "$T/www/large" "$T/got"
 	done
 }
@@ -102,7 +102,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 		hosted python3 - "$PORT" <<-'END'
 			import errno, socket, sys, threading
 			address = ("127.0.0.1", int(sys.argv[1]))
-			s = socket.create_connection(address, timeout=20)
+			s = socket.create_connection(address, timeout=90)
 			assert s.getpeername() == address
 			# SO_ATTACH_BPF of a file is what tells sockin from the host
 			try:
@@ -122,7 +122,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 			        a.bind((host, 0))
 			        b.bind((host, 0))
 			        b.sendto(b"x" * 5000, a.getsockname())
-			        a.settimeout(20)
+			        a.settimeout(90)
 			        got, sender = a.recvfrom(10000)
 			        assert got == b"x" * 5000 and sender == b.getsockname()
 			# a port that nobody listens on
@@ -135,7 +135,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 			        result = s.connect_ex(free.getsockname())
 			        assert result == errno.EINPROGRESS, result
 			        import select
-			        assert select.select([], [s], [], 20)[1] == [s]
+			        assert select.select([], [s], [], 90)[1] == [s]
 			        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
 			        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 		END
@@ -162,7 +162,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	}
 	each compare
 	# where the memory is another process's, data has gone when it turns out to be bad
-	timeout -k 5 30 "$T/sockets" bad_memory / >"$T/want"
+	timeout -k 5 120 "$T/sockets" bad_memory / >"$T/want"
 	kernel=local hosted "$T/sockets" bad_memory / | diff "$T/want" -
 }
 
@@ -205,7 +205,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	END
 	${CC:-gcc} -D_GNU_SOURCE -I"$RUMP_TOP/include" -o "$T/late" "$T/late.c" \
 		-L"$RUMP_LIBRARIES" -Wl,-rpath,"$RUMP_LIBRARIES" -lrump -lrumpuser
-	run timeout -k 5 30 "$T/late"
+	run timeout -k 5 120 "$T/late"
 	[ "$output" = $'Device or resource busy\n0' ] || { echo "$output"; return 1; }
 }
 
@@ -221,7 +221,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	port=$(free_port)
 	kernel=local hosted iperf3 -s -p "$port" -1 --forceflush >"$T/iperf" 2>&1 3>&- &
 	wait_until 20 grep -q listening "$T/iperf"
-	timeout -k 5 50 iperf3 -c 127.0.0.1 -p "$port" -R -n 200M -J >"$T/sent"
+	timeout -k 5 120 iperf3 -c 127.0.0.1 -p "$port" -R -n 200M -J >"$T/sent"
 	jq -e '.end.sum_sent.bytes >= 200000000' "$T/sent"
 
 	head -c 1000000 /dev/urandom >"$T/data"
@@ -231,7 +231,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	port=$(free_port)
 	kernel=local hosted nc -l -N 127.0.0.1 "$port" <"$T/data" >"$T/got" 3>&- &
 	wait_until 20 nc_listens
-	timeout -k 5 30 nc -N 127.0.0.1 "$port" <"$T/data" >"$T/got.host"
+	timeout -k 5 120 nc -N 127.0.0.1 "$port" <"$T/data" >"$T/got.host"
 	wait $!
 	cmp "$T/data" "$T/got"
 	cmp "$T/data" "$T/got.host"
@@ -271,7 +271,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	[ "$(kernel=local hosted python3 "$T/many.py" talk "$PORT")" = 'all 1000' ]
 	kernel=local hosted python3 "$T/many.py" serve >"$T/port2" 2>"$T/errors" 3>&- &
 	wait_until 20 test -s "$T/port2"
-	[ "$(timeout -k 5 60 python3 "$T/many.py" talk "$(<"$T/port2")")" = 'all 1000' ]
+	[ "$(timeout -k 5 120 python3 "$T/many.py" talk "$(<"$T/port2")")" = 'all 1000' ]
 }
 
 @test "a server that forks, descriptors that run out, a peer that is killed" {
@@ -290,7 +290,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 		    children.append(pid)
 		told = set()
 		for i in range(3):
-		    with socket.create_connection(address, timeout=20) as s:
+		    with socket.create_connection(address, timeout=90) as s:
 		        text = b""
 		        while piece := s.recv(100):
 		            text += piece
@@ -327,7 +327,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	start_on_host python3 "$T/dies.py"
 	kernel=local hosted python3 - "$PORT" <<-'END'
 		import socket, sys, threading
-		a, b = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=30) for i in range(2)]
+		a, b = [socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=90) for i in range(2)]
 		results = []
 		def read(s):
 		    s.recv(4, socket.MSG_WAITALL)
@@ -340,7 +340,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 		    t.start()
 		a.sendall(b"die!")
 		for t in threads:
-		    t.join(30)
+		    t.join(90)
 		assert results == [b"", b""], results
 	END
 }
@@ -352,7 +352,7 @@ server.serve_forever()' "$T/www" >"$T/port" 2>"$T/errors" 3>&- &
 	client_talks() {
 		client python3 -c '
 import socket, sys
-s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=90)
 data = bytes(range(256)) * 2000
 import threading
 threading.Thread(target=s.sendall, args=(data,)).start()
@@ -380,7 +380,7 @@ except OSError as error:
 	wait_until 20 test -s "$T/waits"
 	python3 -u - "$(<"$T/waits")" "$SERVER_PID" <<-'END'
 		import os, signal, socket, sys
-		s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=20)
+		s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=90)
 		assert s.recv(4, socket.MSG_WAITALL) == b"here"
 		os.kill(int(sys.argv[2]), signal.SIGKILL)
 		try:

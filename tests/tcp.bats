@@ -8,7 +8,7 @@ load lib
 
 setup() {
 	require "$RUMP_LIBRARIES/librumpsp_tcp.so.0" "$SERVER_PROGRAM" python3
-	limit=60
+	limit=150
 	relay=
 	far=
 	cd "$T" || return
@@ -115,7 +115,7 @@ os.mkfifo("/rump/tmp/fifo")
 class Alarm(Exception): pass
 def handler(*_): raise Alarm
 signal.signal(signal.SIGALRM, handler)
-signal.setitimer(signal.ITIMER_REAL, 0.5)
+signal.setitimer(signal.ITIMER_REAL, 1)
 try:
     open("/rump/tmp/fifo")
 except Alarm:
@@ -174,7 +174,7 @@ print(wrong, os.listdir("/rump/tmp"))'
 	start_tcp_server
 	(umask 077; head -c 32 /dev/urandom >other)
 	RUMP_SECRET_FILE=$T/other refused "does not accept the secret" client cat /rump/proc/version
-	wait_until 5 grep -q "127.0.0.1:[0-9]* does not know the secret" "$SERVER_LOG"
+	wait_until 20 grep -q "127.0.0.1:[0-9]* does not know the secret" "$SERVER_LOG"
 	client cat /rump/proc/version
 	stop_server
 }
@@ -266,7 +266,7 @@ print(wrong, os.listdir("/rump/tmp"))'
 	wait $! || status=$?
 	cat out
 	[ "$status" -ne 0 ] && [ "$status" -lt 124 ]
-	[ $((SECONDS - start)) -lt 30 ]
+	[ $((SECONDS - start)) -lt 100 ]
 	refused "onnection refused" client cat /rump/proc/version
 }
 
@@ -277,9 +277,9 @@ print(wrong, os.listdir("/rump/tmp"))'
 	# another host: a namespace, whose end of the cable can be pulled
 	far=rump-far-$$
 	ip netns add "$far"
-	ip link add "rf$$" type veth peer name far0 netns "$far"
-	ip addr add 192.0.2.1/30 dev "rf$$"
-	ip link set "rf$$" up
+	ip link add "rump-$$" type veth peer name far0 netns "$far"
+	ip addr add 192.0.2.1/30 dev "rump-$$"
+	ip link set "rump-$$" up
 	ip -n "$far" addr add 192.0.2.2/30 dev far0
 	ip -n "$far" link set far0 up
 
@@ -302,7 +302,7 @@ print(wrong, os.listdir("/rump/tmp"))'
 	echo "the client: $((SECONDS - start)) s"
 	cat out
 	[ "$status" -ne 0 ] && [ "$status" -lt 124 ]
-	[ $((SECONDS - start)) -lt 45 ]
+	[ $((SECONDS - start)) -lt 100 ]
 	stop_server
 }
 
@@ -316,7 +316,7 @@ import os, socket, sys, time
 held = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(200)]
 for one in held[::2]:
     one.send(os.urandom(100))
-time.sleep(20)
+time.sleep(200)
 END
 	local scanner=$!
 	wait_until 10 more_descriptors_than "$((before + 20))"

@@ -10,7 +10,7 @@ import select
 import sys
 import time
 
-LIMIT = 20
+LIMIT = 60
 
 
 def read_until(fd, text):

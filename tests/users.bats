@@ -24,7 +24,7 @@ setup_file() {
 }
 
 setup() {
-	limit=30
+	limit=90
 	socket=
 	use_open_libraries
 	mkdir -m 755 -p "$T"

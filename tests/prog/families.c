@@ -320,7 +320,7 @@ static void on_signal(int number)
 static int interrupted(void)
 {
 	struct sigaction action = {.sa_handler = on_signal};
-	int fifo;
+	int fifo, ready[2], status = 0;
 	pid_t pid;
 	char byte;
 
@@ -328,21 +328,30 @@ static int interrupted(void)
 	fifo = open(at("fifo"), O_RDWR);
 	must(fifo >= 0);
 	for (int restart = 0; restart < 2; restart++) {
+		must(pipe(ready) == 0);
 		pid = fork();
 		must(pid >= 0);
 		if (pid == 0) {
 			action.sa_flags = restart ? SA_RESTART : 0;
 			must(sigaction(SIGUSR1, &action, NULL) == 0);
+			must(write(ready[1], "r", 1) == 1);
 			ssize_t n = read(fifo, &byte, 1);
 
 			_exit(n == 1 ? 10 : n == -1 && errno == EINTR ? 11 : 12);
 		}
-		usleep(200000);
-		must(kill(pid, SIGUSR1) == 0);
-		usleep(200000);
-		if (restart)
+		must(read(ready[0], &byte, 1) == 1 && close(ready[0]) == 0 && close(ready[1]) == 0);
+		/* more than one: the first may come before the read */
+		for (int i = 0; i < 300 && (!restart || i < 3); i++) {
+			usleep(200000);
+			if (waitpid(pid, &status, WNOHANG) == pid)
+				break;
+			must(kill(pid, SIGUSR1) == 0);
+		}
+		if (restart) {
 			must(write(fifo, "x", 1) == 1);
-		must(status_of(pid) == (restart ? 10 : 11));
+			must(waitpid(pid, &status, 0) == pid);
+		}
+		must(WIFEXITED(status) && WEXITSTATUS(status) == (restart ? 10 : 11));
 	}
 	return 0;
 }

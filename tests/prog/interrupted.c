@@ -209,7 +209,7 @@ static void timers(void)
 	struct itimerspec each = {{0, 1000000}, {0, 1000000}};
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 2};
 	unsigned int in[1024], out[1024];
-	time_t end = time(NULL) + 2;
+	time_t end = time(NULL) + 2, limit = end + 60;
 	timer_t timer;
 
 	need("a file", file >= 0);
@@ -219,7 +219,7 @@ static void timers(void)
 	need("timer_create", !timer_create(CLOCK_MONOTONIC, &event, &timer));
 	timer_settime(timer, 0, &each, NULL);
 	start_timer(700);
-	for (unsigned int n = 0; time(NULL) < end; n++) {
+	for (unsigned int n = 0; time(NULL) < end || (hits <= 100 && time(NULL) < limit); n++) {
 		for (unsigned int i = 0; i < LENGTH_OF(in); i++)
 			out[i] = n + i;
 		bad += pwrite(file, out, sizeof(out), n % 16 * sizeof(out)) != sizeof(out);

@@ -293,9 +293,9 @@ static void run_limits(void)
 				took = now_ms() - start_ms;
 				printf("%s: %s, %s\n", blocking[n].name,
 				       result < 0 ? strerrorname_np(errno) : "success",
-				       took < 140    ? "early"
-				       : took < 3000 ? "in time"
-						     : "late");
+				       took < 140     ? "early"
+				       : took < 30000 ? "in time"
+						      : "late");
 			}
 			take_down();
 		}

@@ -136,7 +136,7 @@ static int dies_with_a_child_left(void)
 	if (!fork()) {
 		close(STDOUT_FILENO);
 		close(STDERR_FILENO);
-		sleep(3);
+		sleep(20);
 		_exit(0);
 	}
 	return 0;
@@ -154,7 +154,7 @@ int main(void)
 	is(in_child(dies_with_a_child_left), 0, "a kernel ends, a child of it lives on");
 	ops = ops_of(&upcalls);
 	/* once that child has come to run */
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < 1500; i++) {
 		file = ops->file_open(image, LOCKED, NULL);
 		if (file >= 0)
 			break;

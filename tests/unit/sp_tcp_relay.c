@@ -511,7 +511,7 @@ static void test_blocked(void)
 	tcp->close(other.control, 1);
 	is_int(tcp->turn_receive(other.stream, other.channel), -ENOTCONN,
 	       "the end of the control connection cuts its channels");
-	for (int i = 0; i < 200 && channels_closed == closed; i++)
+	for (int i = 0; i < 2000 && channels_closed == closed; i++)
 		usleep(10000);
 	is_int(channels_closed, closed + 1, "and the server's thread is free");
 	tcp->close(other.stream, 1);
@@ -594,7 +594,7 @@ static void test_cookies(void)
 	ok(stream, "the right one does");
 	ok(!connect_cookie(RUMP_SP_OPEN_CHANNEL, &cookie, &result) && result == -ENOENT, "once");
 	tcp->close(stream, 1);
-	for (int i = 0; i < 200 && channel_ends == ends; i++)
+	for (int i = 0; i < 2000 && channel_ends == ends; i++)
 		usleep(10000);
 	is_int(channel_ends, ends + 1, "a closed connection ends its channel");
 
