@@ -268,6 +268,7 @@ static void bury(struct rump_process *process)
 	spin_lock_irq(&rump_process_lock);
 	process->is_ending = true;
 	spin_unlock_irq(&rump_process_lock);
+	rump_namespaces_take(process);
 	/* by another process of the rump kernel: who it stands for goes the same way */
 	if (rump_is_client(process) && !READ_ONCE(process->is_told))
 		process->client.signal(process->client.host, SIGKILL);
@@ -308,7 +309,8 @@ static bool pass_signals(struct rump_process *process)
 
 static bool has_work(const struct rump_process *process)
 {
-	return process->attach_queue || process->is_ending || rump_creds_differ(process);
+	return process->attach_queue || process->is_ending || rump_creds_differ(process) ||
+	       rump_namespaces_differ(process);
 }
 
 void __noreturn rump_keeper_loop(struct rump_process *process)
@@ -331,6 +333,7 @@ void __noreturn rump_keeper_loop(struct rump_process *process)
 		if (process->is_ending)
 			break;
 		rump_creds_take(process);
+		rump_namespaces_take(process);
 		thread = next_attach(process);
 		if (thread)
 			attach(process, thread);

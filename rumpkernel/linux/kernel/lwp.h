@@ -27,7 +27,10 @@ int rump_join(pid_t pid, struct rump_thread *thread);
 int rump_process_kill(pid_t pid);
 
 /* ---- namespaces.c ---- */
-/* The current task has others: so have the lwps to come. */
+/* By the keeper: its lwp went elsewhere. */
+bool rump_namespaces_differ(const struct rump_process *process);
+void rump_namespaces_take(struct rump_process *process);
+/* The current task has others: so has the keeper, and with it the lwps to come. */
 void rump_namespaces_changed(void);
 
 /* ---- remote.c ---- */

@@ -6,18 +6,59 @@
  * with lwps of its own.  So the keeper has to be where a process with one lwp went by setns()
  * or unshare().  Of several lwps each has its own namespaces, as threads have, and those that
  * come later have the keeper's.
+ *
+ * Linux reads a task's own namespaces without a lock, so nobody else may change the keeper's:
+ * it may be cloning a lwp on another vCPU.  It is told where to go and goes there itself,
+ * between two clones, and the lwp's call waits for that, for /proc/PID/ns tells of the keeper.
  */
 #include <linux/fs_struct.h>
 #include <linux/nsproxy.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
 #include <asm/rump.h>
 #include "lwp.h"
 
-/* A mount namespace comes with a root and a working directory in it. */
-static void share_fs(struct task_struct *keeper)
+/* Of who waits, on its stack; it holds what it points to. */
+struct move {
+	struct list_head list;
+	struct rump_process *process;
+	struct nsproxy *nsproxy;
+	struct fs_struct *fs;	/* a mount namespace comes with a root and a working directory in it */
+	bool is_done;
+};
+
+static LIST_HEAD(moves);	/* with rump_process_lock */
+static DECLARE_WAIT_QUEUE_HEAD(move_wait);
+
+/* A process has one at most: its one lwp waits for it.  With rump_process_lock. */
+static struct move *find(const struct rump_process *process)
 {
-	struct fs_struct *fs = current->fs, *old = keeper->fs;
+	struct move *move;
+
+	list_for_each_entry(move, &moves, list)
+		if (move->process == process)
+			return move;
+	return NULL;
+}
+
+bool rump_namespaces_differ(const struct rump_process *process)
+{
+	struct move *move;
+
+	if (list_empty_careful(&moves))
+		return false;
+	spin_lock_irq(&rump_process_lock);
+	move = find(process);
+	spin_unlock_irq(&rump_process_lock);
+	return move;
+}
+
+/* By the keeper: nobody else changes its own. */
+static void take_fs(struct fs_struct *fs)
+{
+	struct fs_struct *old = current->fs;
 	bool is_last;
 
 	if (fs == old)
@@ -25,9 +66,9 @@ static void share_fs(struct task_struct *keeper)
 	spin_lock(&fs->lock);
 	fs->users++;
 	spin_unlock(&fs->lock);
-	task_lock(keeper);
-	keeper->fs = fs;
-	task_unlock(keeper);
+	task_lock(current);
+	current->fs = fs;
+	task_unlock(current);
 	spin_lock(&old->lock);
 	is_last = !--old->users;
 	spin_unlock(&old->lock);
@@ -35,16 +76,46 @@ static void share_fs(struct task_struct *keeper)
 		free_fs_struct(old);
 }
 
+void rump_namespaces_take(struct rump_process *process)
+{
+	struct move *move;
+
+	if (!rump_namespaces_differ(process))
+		return;
+	spin_lock_irq(&rump_process_lock);
+	move = find(process);
+	list_del(&move->list);
+	spin_unlock_irq(&rump_process_lock);
+	if (current->nsproxy != move->nsproxy) {
+		get_nsproxy(move->nsproxy);
+		switch_task_namespaces(current, move->nsproxy);
+	}
+	take_fs(move->fs);
+	/* it is gone from here on */
+	smp_store_release(&move->is_done, true);
+	wake_up_all(&move_wait);
+}
+
+/*
+ * The call waits whatever comes, for the move is on its stack.  The keeper comes between two
+ * clones, and before it buries a process that was killed.
+ */
 void rump_namespaces_changed(void)
 {
-	struct task_struct *keeper = current->group_leader;
+	struct rump_process *process = current->thread.process;
+	struct move move = { .process = process, .nsproxy = current->nsproxy, .fs = current->fs };
+	bool moves_keeper;
 
-	/* the keeper and we; it sleeps, or makes an lwp that is not counted yet */
-	if (keeper == current || get_nr_threads(current) != 2)
+	if (!process || process->keeper == current)
 		return;
-	if (keeper->nsproxy != current->nsproxy) {
-		get_nsproxy(current->nsproxy);
-		switch_task_namespaces(keeper, current->nsproxy);
+	spin_lock_irq(&rump_process_lock);
+	/* the keeper and we; it sleeps, or makes an lwp that is not counted yet */
+	moves_keeper = get_nr_threads(current) == 2 && !process->is_ending;
+	if (moves_keeper) {
+		list_add_tail(&move.list, &moves);
+		wake_up(process->wait);
 	}
-	share_fs(keeper);
+	spin_unlock_irq(&rump_process_lock);
+	if (moves_keeper)
+		wait_event(move_wait, smp_load_acquire(&move.is_done));
 }
