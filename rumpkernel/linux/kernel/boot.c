@@ -103,6 +103,9 @@ static int get_memory(const struct rumpuser_ops *user, unsigned long *ret_size)
 	return 0;
 }
 
+/* a debug kernel looks for reports in what goes to the console, see reports.c */
+#define QUIET	(IS_ENABLED(CONFIG_RUMP_DEBUG) ? "loglevel=5" : "loglevel=1")
+
 /*
  * Panics and oopses are always seen; more only when asked for.  Grace periods
  * are expedited: a normal one waits for ticks, and mounting, unmounting and
@@ -115,7 +118,7 @@ static void make_command_line(const struct rumpuser_ops *user)
 	bool is_verbose = verbose && *verbose && strcmp(verbose, "0");
 
 	snprintf(rump_command_line, COMMAND_LINE_SIZE, "%s rcupdate.rcu_expedited=1 %s",
-		 is_verbose ? "ignore_loglevel" : "loglevel=1", more ? more : "");
+		 is_verbose ? "ignore_loglevel" : QUIET, more ? more : "");
 }
 
 /* ---- what to start with ---- */

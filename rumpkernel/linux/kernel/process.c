@@ -12,6 +12,7 @@
 #include <linux/stacktrace.h>
 #include <asm/rump.h>
 #include <asm/sections.h>
+#include "reports.h"
 
 int copy_thread(struct task_struct *p, const struct kernel_clone_args *args)
 {
@@ -173,6 +174,7 @@ static int panic_end(struct notifier_block *block, unsigned long event, void *te
 	/* panic() shows none without DEBUG_BUGVERBOSE; die() in fault.c has shown the right one */
 	if (!test_taint(TAINT_DIE))
 		dump_stack();
+	rump_report_replay();
 	hyp()->panic();
 	return NOTIFY_DONE;
 }

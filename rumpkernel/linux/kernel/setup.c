@@ -10,6 +10,7 @@
 #include <asm/rump.h>
 #include <asm/sections.h>
 #include <asm/setup.h>
+#include "reports.h"
 
 unsigned int rump_ncpu = 1;
 unsigned long rump_memory_size;
@@ -18,6 +19,7 @@ char rump_command_line[COMMAND_LINE_SIZE];
 /* What is printed on the way down is shown whatever RUMP_VERBOSE says. */
 static void console_write(struct console *console, const char *text, unsigned int length)
 {
+	rump_report_look(text, length);
 	if (oops_in_progress || panic_in_progress())
 		hyp()->complain(text, length);
 	else

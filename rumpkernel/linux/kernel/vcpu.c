@@ -22,6 +22,7 @@
 #include <asm/switch_to.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include "reports.h"
 
 /* switches that a thread whose call is done makes for kernel threads before it goes */
 #define BORROW_LIMIT	16
@@ -425,6 +426,8 @@ void rump_user_loop(void)
 			if (unlikely(rump_pcpu_pending() ||
 				     read_thread_flags() & _TIF_WORK_MASK))
 				rump_exit_work();
+			if (unlikely(rump_report_is_seen()))
+				rump_report_end();
 			/* what nobody waited for, such as read-ahead, goes on without us */
 			if (unlikely(!llist_empty(&thread->io_queue)))
 				rump_io_flush_thread(thread);

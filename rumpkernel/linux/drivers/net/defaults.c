@@ -3,7 +3,10 @@
  * defaults.c - where the network of a rump kernel starts from other values than Linux
  */
 #include <linux/init.h>
+#include <linux/sizes.h>
 #include <net/hotdata.h>
+#include <net/net_namespace.h>
+#include <asm/rump.h>
 
 /*
  * Packets that another CPU has allocated are freed where they are.  Linux gives them back
@@ -16,3 +19,24 @@ static int __init set_defaults(void)
 	return 0;
 }
 core_initcall(set_defaults);
+
+/* Linux's receive buffer at first, 128 KiB, is for this much memory and more. */
+#define ENOUGH_MEMORY	SZ_128M
+/* its part of less: 16 KiB of 32 MiB */
+#define BUFFER_SHIFT	11
+
+/*
+ * tcp_mem follows the size of RAM, but a socket without data may always take one segment more,
+ * and on lo one of 64 KiB: a thousand connections that nobody reads from hold 64 MiB, whatever
+ * the limit, and the OOM killer comes.  A segment is at most half of the window, and the window
+ * of who has not read yet is that of the first receive buffer; it grows with what is read.
+ * Other namespaces begin with what the first one has.
+ */
+static int __init set_small_memory(void)
+{
+	if (rump_memory_size < ENOUGH_MEMORY)
+		init_net.ipv4.sysctl_tcp_rmem[1] = rump_memory_size >> BUFFER_SHIFT;
+	return 0;
+}
+/* after tcp_init() */
+late_initcall(set_small_memory);
