@@ -63,14 +63,22 @@ static inline bool is_plain_path(long path)
 }
 
 /*
+ * __libc_single_threaded is too careful where the trap tells us more: it counts the kernel's
+ * threads.
+ */
+static inline bool has_threads(void)
+{
+	return hijack_has_trap ? hijack_has_threads : !LIBC_IS_SINGLE_THREADED;
+}
+
+/*
  * libc makes its cancellation points asynchronous around the instruction; ours do the
  * same around a call of the host.  In the kernel a thread is not cancelled: signals.c
- * defers libc's signal as any other.  __libc_single_threaded is too careful where the
- * trap tells us more: it counts the kernel's threads.
+ * defers libc's signal as any other.
  */
 static inline bool may_be_cancelled(void)
 {
-	return hijack_has_trap ? hijack_has_threads : !LIBC_IS_SINGLE_THREADED;
+	return has_threads();
 }
 
 #endif

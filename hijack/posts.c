@@ -8,6 +8,7 @@
 #include "boot.h"
 #include "dispatch.h"
 #include "fdtable.h"
+#include "plain.h"
 #include "posts.h"
 
 bool posts_are_out;
@@ -54,10 +55,13 @@ void posts_before_host(struct call *call)
 		posts_settle(call);
 }
 
-/* What the client's library posts: an option of TCP that is an int. */
+/*
+ * What the client's library posts: an option of TCP that is an int.  Not where there are
+ * threads: each call of one would wait for what others have posted.
+ */
 static bool is_postable(const struct call *call)
 {
-	return boot_place == PLACE_ELSEWHERE && !self.spawned &&
+	return boot_place == PLACE_ELSEWHERE && !self.spawned && !has_threads() &&
 	       (int)call->args[1] == IPPROTO_TCP &&
 	       ((int)call->args[2] == TCP_CORK || (int)call->args[2] == TCP_NODELAY) &&
 	       (int)call->args[4] == sizeof(int);
