@@ -125,7 +125,8 @@ static void free_slot(struct channel *channel)
 
 /*
  * Thousands of new threads would ask faster than answers can be read, and all look for
- * theirs in them.  Who has left its question by longjmp() holds others up for a moment only.
+ * theirs in them.  Who has left its question by longjmp() holds others up for a moment only:
+ * while no answer comes, one of them goes on each time, and not all that have waited.
  */
 static void asking_begin(struct session *session)
 {
@@ -134,11 +135,17 @@ static void asking_begin(struct session *session)
 	uint64_t until = host_now() + ASKING_TIME;
 	struct timespec time;
 
-	while (count >= ASKING_MAX && host_now() < until) {
+	while (count >= ASKING_MAX) {
 		time = (struct timespec){(time_t)(until / NSEC_PER_SEC),
 					 (long)(until % NSEC_PER_SEC)};
 		host(SYS_futex, &session->answered, HOST_FUTEX_WAIT_BITSET | HOST_FUTEX_PRIVATE,
 		     answered, &time, NULL, ~0U);
+		seen = answered;
+		/* as if there had been an answer: the others have waited in vain */
+		if (host_now() >= until &&
+		    __atomic_compare_exchange_n(&session->answered, &seen, answered + 1, false,
+						__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+			break;
 		seen = __atomic_load_n(&session->answered, __ATOMIC_ACQUIRE);
 		if (seen != answered)
 			until = host_now() + ASKING_TIME;
