@@ -99,6 +99,8 @@ struct sp_client {
 	struct host_lock lock; /* of the rest */
 	int control;	       /* handle or -1 */
 	unsigned int next_id;  /* of messages unasked for */
+	/* when the last message found room, once one has not */
+	unsigned long long sent_at;
 	unsigned int next_channel;
 	unsigned int channel_count;
 	unsigned int unread_count; /* channels whose answer is not sent */

@@ -22,7 +22,8 @@
 #define SO_PEERGROUPS 59
 #endif
 
-/* how long a client has to read what it has asked for, in pauses up to PAUSE_MAX ns */
+/* how long a client that is sent what it has asked for may read nothing; pauses are up to
+ * PAUSE_MAX ns */
 #define PATIENCE_NSEC 5000000000ULL
 #define PAUSE_MAX 16000000L
 
@@ -174,24 +175,29 @@ static int send_locked(struct sp_client *client, const struct rump_sp_message *m
 
 /*
  * A client with thousands of threads asks faster than it reads.  A thread of its own waits
- * for it, with pauses: they may be thousands as well.
+ * for it, with pauses: they may be thousands as well, and on a busy machine take a while.  The
+ * client is patiently waited for as long as there is room for the message of any of them.
  */
 static int send_patiently(struct sp_client *client, const struct rump_sp_message *message, int fd)
 {
 	struct timespec pause = {0, 1000000};
-	unsigned long long until = 0;
+	unsigned long long since = 0, sent_at;
 	int error;
 
 	for (;;) {
 		host_lock(&client->lock);
 		error = send_locked(client, message, fd);
+		/* somebody waits, or has waited: it is of interest when the client reads */
+		if (!error && (since || client->sent_at))
+			client->sent_at = clock_mono();
+		sent_at = client->sent_at;
 		host_unlock(&client->lock);
 		/* too many: of descriptors under way, which are a user's */
 		if (error != -EAGAIN && error != -ETOOMANYREFS)
 			return error;
-		if (!until)
-			until = clock_mono() + PATIENCE_NSEC;
-		else if (clock_mono() >= until)
+		if (!since)
+			since = clock_mono();
+		else if (clock_mono() >= (sent_at > since ? sent_at : since) + PATIENCE_NSEC)
 			return error;
 		host_call(SYS_nanosleep, &pause, NULL);
 		if (pause.tv_nsec < PAUSE_MAX)
