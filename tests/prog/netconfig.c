@@ -153,6 +153,16 @@ static void in_a_child(void)
 	is_int(status, 0, "a child of fork is a client");
 }
 
+/* At the end: the process stays there. */
+static void in_another_namespace(void)
+{
+	is_int(rump_sys_unshare(CLONE_NEWNET), 0, "a network namespace of its own");
+	is_int(rump_pub_netconfig_ifcreate("dummy2"), 0, "an interface in it");
+	is_int(rump_pub_netconfig_ipv4_ifaddr_cidr("dummy2", "10.3.0.1", 24), 0, "with an address");
+	is_int(rump_pub_netconfig_dhcp_ipv4_oneshot("dummy2"), EOPNOTSUPP, "DHCP is refused there");
+	is_int(rump_pub_netconfig_ifup("shmif0"), ENODEV, "other interfaces are elsewhere");
+}
+
 /* For tests/dhcp.bats: the address that a lease gives. */
 static int lease(const char *bus)
 {
@@ -187,6 +197,7 @@ int main(int argc, char **argv)
 	bridges();
 	bad_pointers();
 	in_a_child();
+	in_another_namespace();
 	unlink(bus);
 	rmdir(folder);
 	return done_testing();
