@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What is wrong is told in one line that names the word and what would be right; the program
 # goes on, and nothing is written.  Damaged images: SEEDS of each kind.
-# timeout: 400
 
 load lib
 load open_libraries

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # bench/run runs and prints what it promises.  What the figures are is no test.
-# timeout: 600
+# timeout: 1200
 # alone
 
 load lib

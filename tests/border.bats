@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Calls with one argument on either side of the border give what they give on two file systems
 # of the host: each kind of descriptor with each other, in both directions.
-# timeout: 600
 
 load lib
 load report

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # The kernel build: what a wrong source gets, and that nothing is made twice.
-# timeout: 400
 # alone
 
 setup() {

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs linked with librumpclient: their data on its way, by each of the ways it can
 # take; the library for musl.
-# timeout: 200
 
 load lib
 load open_libraries

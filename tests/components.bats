@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Each file system component on an image of its own mkfs: written through /rump, judged by
 # its own fsck, read again by a second kernel and, where there is one, by a program of the host.
-# timeout: 400
 
 load lib
 

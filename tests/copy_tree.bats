@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A real tree of more than 5,000 files goes into an ext4 image through /rump; then host
 # programs read the image without a mount and find the same; then it comes back.
-# timeout: 400
 
 load lib
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Descriptors of the rump kernel are descriptors of the process: numbers, copies, limits, locks,
 # messages are what they are on the host; a call that nobody sees fails.
-# timeout: 600
 
 load lib
 load report

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The kernel's DHCP client against dnsmasq, which runs in another rump kernel on a bus.
-# timeout: 200
 
 bats_require_minimum_version 1.5.0
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs that are the first and only ones to use their kernel, by absolute paths and across
 # the border, on /rump and on the host: see differential.bash.
-# timeout: 600
 
 load lib
 load differential

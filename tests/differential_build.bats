@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs that are built, installed and run in the rump kernel: make, gcc, binutils, cmake,
 # ninja, ccache; libraries and scripts that lie there.  As on the host.
-# timeout: 300
 
 load lib
 load differential

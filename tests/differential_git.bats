@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # git in the rump kernel, as on the host.
-# timeout: 300
 
 load lib
 load differential

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Calls on files at random, on /rump and on the host: see random_files.py, differential.bash.
 # RUMP_TEST_SEEDS: other seeds; RUMP_TEST_CALLS: more calls.
-# timeout: 600
 
 load lib
 load differential

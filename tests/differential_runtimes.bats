@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # python, node and sqlite with files, processes, threads and sockets of the rump kernel: as on
 # the host.
-# timeout: 300
 
 load lib
 load differential

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # findutils, grep, sed, awk, diff and patch, editors, perl on /rump and on the host: see
 # differential.bash.
-# timeout: 600
 
 load lib
 load differential

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Attributes, ciphers, users and terminals on /rump and on the host: see differential.bash.
-# timeout: 600
 
 load lib
 load differential

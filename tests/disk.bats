@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Host files and host block devices as disks.
-# timeout: 400
 
 load programs
 load open_libraries

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Host files and directories under rump names: the registry, hostfs, character devices.
-# timeout: 400
 
 load programs
 load open_libraries

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # What examples/ shows works.
-# timeout: 150
 load lib
 
 setup() {

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Debian's own programs under the preload on an ext4 image in the rump kernel.
-# timeout: 600
 
 load lib
 load hijack_programs

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Calls whose row in hijack/syscalls.def is special: descriptors in structs, limits, the
 # machine's name, capabilities, the ends of threads.
-# timeout: 300
 
 load lib
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # The installed files, used as a program's author uses them.
-# timeout: 120
 
 setup_file() {
 	export STAGE=$BATS_FILE_TMPDIR/stage

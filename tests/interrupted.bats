@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Threads and signals around calls that are in the rump kernel, on each kind of kernel.
-# timeout: 300
 # alone
 
 load lib

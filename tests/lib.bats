@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # The tests' own helpers: a check that cannot fail is none.
-# timeout: 120
 
 load lib
 

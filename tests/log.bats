@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # log=FILE and log=unrouted: what goes where, a line a call.
-# timeout: 200
 
 load lib
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Manual pages: well-formed, installed, and none forgets what a header has.
-# timeout: 60
 
 load lib
 

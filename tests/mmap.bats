@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Mappings of rump files: in the process that has the kernel, in its children, and in the
 # clients of private and common servers.
-# timeout: 600
 
 load lib
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs of musl under the preload's build for them; programs of both C libraries that
 # execute each other; programs that no preload gets into.
-# timeout: 300
 
 load lib
 

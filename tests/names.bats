@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Names are looked up in the rump network: dnsmasq there answers, nobody of the host does; the
 # files that say how are the rump kernel's when it has them.
-# timeout: 240
 
 load lib
 load report

@@ -3,7 +3,6 @@
 #
 # Networks of several rump kernels: routers, address translation, bad lines, tunnels, VLANs, and
 # what happens when one of them goes away.
-# timeout: 290
 
 bats_require_minimum_version 1.5.0
 

@@ -3,7 +3,6 @@
 # What the libraries of python, node and perl do with a network, as client and as server, IPv4 and
 # IPv6, on each kind of kernel: what the same scripts print on the host (net_python.py, net_node.js,
 # net_perl.pl, which compare what arrives with what was sent).
-# timeout: 420
 
 load lib
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Servers in one rump kernel, their clients in another one, an Ethernet bus in between.
-# timeout: 180
 
 load lib
 load net_programs

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # redis, memcached and PostgreSQL in a rump network.
-# timeout: 280
 
 load lib
 load net_programs

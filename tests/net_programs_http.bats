@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # nginx in a rump network, curl, wget, ab and wrk as its clients.
-# timeout: 280
 
 load lib
 load net_programs

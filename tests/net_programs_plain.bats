@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # nc and socat in a rump network; programs that are given a socket as their input and output.
-# timeout: 240
 
 load lib
 load net_programs

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # PostgreSQL over TCP in a rump network: as another user than root, with TLS, many clients.
-# timeout: 240
 
 load lib
 load net_programs

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # sshd and what goes over it, rsync and git, in a rump network.
-# timeout: 480
 
 load lib
 load net_programs

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Tools of networks in a rump network: iperf3, busybox, openssl, name servers, ping, traceroute,
 # captures, 1,000 connections.
-# timeout: 400
 
 load lib
 load net_programs

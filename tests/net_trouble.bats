@@ -3,7 +3,6 @@
 # Networks that have trouble: nothing left of something, floods, peers, servers and interfaces that
 # go away.  Each call ends with an error that says so, nothing hangs, and what was used comes back.
 # Cases are in net_trouble.py; those without a kernel's end hold on the host, too.
-# timeout: 420
 
 load lib
 

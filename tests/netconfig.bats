@@ -3,7 +3,6 @@
 #
 # The network's set-up by rump.conf and by RUMPHIJACK: what ip(8) then shows, and what
 # mistakes get.
-# timeout: 150
 
 bats_require_minimum_version 1.5.0
 

@@ -2,7 +2,6 @@
 #
 # NFS: a kernel with sockin mounts what a server of the host exports, and one kernel what
 # another exports over a bus between them.
-# timeout: 300
 
 setup() {
 	load lib

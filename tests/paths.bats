@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Paths of all kinds: what programs see below /rump is what they see on the host.
-# timeout: 600
 
 load lib
 load report

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Debian's tools that look at paths in uncommon ways: mounts, roots, watches, sockets, sysctl.
-# timeout: 600
 
 load lib
 load report

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Children in shared memory that are the first of their program to use the kernel.
-# timeout: 200
 
 load lib
 

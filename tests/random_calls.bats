@@ -4,7 +4,6 @@
 #
 # RANDOM_CALLS: how many a seed (3000); RANDOM_SEEDS: which (the first ones).  By hand:
 #	RANDOM_CALLS=200000 RANDOM_SEEDS="$(seq 100)" bats tests/random_calls.bats
-# timeout: 300
 
 load lib
 load open_libraries

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Each word of RUMPHIJACK_RETRYCONNECT, at the first connect and after the server is gone, by
 # kill -9, by rump.halt and by a restart; and what a client loses.
-# timeout: 300
 
 load lib
 

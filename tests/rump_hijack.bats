@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # rump_hijack: commands that it runs, and what it tells of programs.
-# timeout: 300
 
 load lib
 

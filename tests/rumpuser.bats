@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# timeout: 600
 # The hypercalls below a real kernel, and for the other libc.  (Each hypercall by
 # itself: tests/unit/rumpuser_*.c.)
 # shellcheck shell=bash disable=SC2154

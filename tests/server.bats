@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # The life of a server: start, log, addresses, stop, halt, restart; rump.ps.
-# timeout: 300
 
 load lib
 load open_libraries

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Several programs on one server: they share its kernel and nothing else.
-# timeout: 600
 
 load lib
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # Servers under a service manager, and the private ones that the preload starts.
-# timeout: 200
 
 load lib
 

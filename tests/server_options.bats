@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # rump_server's options: what each does, and what bad ones get.
-# timeout: 200
 
 load lib
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Servers by their usual command lines: detached, with files and sockets in the kernel of a
 # private or a common server, asked, reloaded, stopped.  Nothing of them is left.
-# timeout: 600
 
 load lib
 load open_libraries

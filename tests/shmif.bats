@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Buses: kernels that reach each other through a file.
-# timeout: 480
 
 load lib
 load programs

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Whose a socket is: each word of socket=, netlink by its protocols, requests about interfaces,
 # descriptors that travel; and the files that tell of a network, net=.
-# timeout: 180
 
 load lib
 load report

@@ -2,7 +2,6 @@
 #
 # PF_INET and PF_INET6 by the host's sockets: unmodified programs with a kernel that has sockin,
 # and a peer that has none, over the host's loopback.
-# timeout: 400
 
 setup() {
 	load lib

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # 8 threads that verify each byte they read: tests/prog/stress.c, on 1, 2 and 4 vCPUs.
 # STRESS_SECONDS: how long each run takes, 60 if it is not set.
-# timeout: 500
 # alone
 
 load lib

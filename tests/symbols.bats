@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # libc's functions that make system calls of their own, against those that the preload has:
 # what it shall do without the trap.
-# timeout: 200
 
 load lib
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # rump_sys_*: gen_syscalls.py and what it makes.
-# timeout: 120
 
 setup_file() {
 	# another tree can be given by hand

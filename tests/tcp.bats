@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # tcp:// servers: what programs do over them, who gets in and who does not, and what is changed,
 # cut or listened to on the way.
-# timeout: 300
 
 load lib
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What trapping and patching system call instructions may break: every shape of them, and
 # the programs that tell.  tests/hijack_calls.bats has tests/prog/trapped.c.
-# timeout: 300
 
 load lib
 

@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # The kernel is an unmodified Linux: only arch/rump is added to the tree.
-# timeout: 240
 
 setup_file() {
 	local source

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Clients of several users on one server: who gets in, who is who inside, and what one may do
 # to another.
-# timeout: 300
 
 load lib
 load open_libraries

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # virt0: a rump kernel's Ethernet on taps, macvtaps, packet sockets, passt, sockets.
 # All traffic stays in network namespaces that the tests make.
-# timeout: 480
 
 load lib
 load open_libraries

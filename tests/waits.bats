@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
 # poll, select and epoll with descriptors of both sides, on each kind of kernel.
-# timeout: 300
 
 load lib
 
