@@ -38,6 +38,7 @@ each() {
 
 # start_on_host COMMAND...: its first line of output is PORT
 start_on_host() {
+	rm -f "$T/port"
 	tagged "$@" >"$T/port" 2>"$T/errors" 3>&- &
 	wait_until 20 test -s "$T/port" || { cat "$T/errors"; return 1; }
 	PORT=$(head -n 1 "$T/port")
