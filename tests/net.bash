@@ -20,8 +20,7 @@
 #	two_hosts			a and b, a0 10.0.0.1/24 fd00::1/64, b0 10.0.0.2/24 fd00::2/64
 #	transfer FROM TO ADDRESS	a file by TCP, and it must be the same
 #	pings HOST ADDRESS [OPTION...]	three echoes, none lost
-#	soon COMMAND...			the command succeeds within a minute, or $patience seconds
-#	not COMMAND...			it fails; the shell does not mind that `! COMMAND' succeeds
+#	soon COMMAND...			the command succeeds within a minute
 #	count HOST IF			packets that came to and went from an interface
 
 setup_file() {
@@ -44,13 +43,12 @@ NET_PRELUDE='
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 soon() {
-	local end=$((SECONDS + ${patience:-60}))
+	local end=$((SECONDS + 60))
 	until "$@"; do
-		[ $SECONDS -lt $end ] || { echo "not within ${patience:-60} seconds: $*"; return 1; }
+		[ $SECONDS -lt $end ] || { echo "not within 60 seconds: $*"; return 1; }
 		sleep 0.05
 	done
 }
-not() { ! "$@"; }
 on() { ip netns exec "$@"; }
 host() {
 	local name

@@ -8,7 +8,7 @@ load net
 setup() {
 	needs=()
 	# keys are made of passwords here, and scans take their time
-	limit=120
+	limit=200
 	cd "$T"
 }
 
@@ -18,7 +18,6 @@ wifi() {
 	SERVER_OPTIONS=(-l wifi)
 	more_words=,component=wifi
 	on_each_kernel network '
-		patience=50
 		# not where logs of another kernel are
 		cd "$(mktemp -d "$T/XXXXXX")"
 		host a b
@@ -50,7 +49,7 @@ wifi() {
 		for end in "a wlan0" "b wlan1"; do
 			on ${end% *} iw dev ${end#* } ibss leave
 		done
-		not on a ping -c 1 -W 1 10.0.0.2
+		! on a ping -c 1 -W 1 10.0.0.2 || false
 		for end in "a wlan0" "b wlan1"; do
 			become $end mp
 			on ${end% *} iw dev ${end#* } mesh join rump-mesh freq 2412
@@ -126,11 +125,10 @@ wifi() {
 	more_words=,component=wifi
 	needs=(iw /lib/firmware/regulatory.db)
 	on_each_kernel network '
-		patience=50
 		iw reg get | grep -q "^country 00:"
 		# one that a server kernel kept, else none
 		rm -f /rump/lib/firmware/regulatory.db
-		not iw reg reload
+		! iw reg reload || false
 		mkdir -p /rump/lib/firmware
 		cp /lib/firmware/regulatory.db /rump/lib/firmware/
 		iw reg reload
@@ -146,7 +144,6 @@ wifi() {
 bluetooth() {
 	needs+=(btvirt hciconfig l2ping)
 	on_each_kernel network '
-		patience=50
 		# not where logs of another kernel are
 		cd "$(mktemp -d "$T/XXXXXX")"
 		ends=()
