@@ -5,13 +5,14 @@
  * A network namespace is named by a descriptor, in an attribute of a few requests about
  * interfaces.  The kernel knows it by another number.  So these requests, and no others, are
  * copied and the number is translated.  Descriptors of the host's namespaces become -1, which
- * no kernel takes.
+ * no kernel takes.  So does the address that makes a session of PPP in an L2TP tunnel.
  *
  * Only requests of one message of at most ROUTE_PATH_MAX bytes are looked at, which those that
  * tools send are.
  */
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
+#include <linux/if_pppox.h>
 #include <linux/net_namespace.h>
 #include <linux/nl80211.h>
 #include <linux/rtnetlink.h>
@@ -176,4 +177,27 @@ int netlink_translate(struct call *call, int rump_fd, const struct iovec *vector
 		return 0;
 	*copy = (struct iovec){buffer, length};
 	return 1;
+}
+
+/* ---- addresses ---- */
+
+bool netlink_tunnel_address(int rump_fd, const void *address, size_t length, char *copy)
+{
+	/* the four kinds have the descriptor in the same place */
+	size_t at = offsetof(struct sockaddr_pppol2tp, pppol2tp.fd);
+	struct sockaddr_pppox head;
+	int fd, tunnel;
+
+	if (rump_fd < 0 || length < at + sizeof(fd) || length > NETLINK_ADDRESS_MAX ||
+	    user_copy(copy, address, length))
+		return false;
+	memcpy(&head, copy, offsetof(struct sockaddr_pppox, sa_addr));
+	if (head.sa_family != AF_PPPOX || head.sa_protocol != PX_PROTO_OL2TP)
+		return false;
+	memcpy(&fd, copy + at, sizeof(fd));
+	tunnel = fdtable_get(fd);
+	if (tunnel < 0)
+		tunnel = -1;
+	memcpy(copy + at, &tunnel, sizeof(tunnel));
+	return true;
 }

@@ -15,4 +15,14 @@
 int netlink_translate(struct call *call, int rump_fd, const struct iovec *vector, size_t count,
 		      struct scratch *scratch, struct iovec *copy);
 
+/* Fits an address of PPP over L2TP, with IPv6 and long numbers. */
+#define NETLINK_ADDRESS_MAX 64
+
+/*
+ * Such an address names its tunnel by a descriptor.  address, of length bytes, is where
+ * rump_fd, a socket, is to connect to; true: it is one of those, and copy has it with the
+ * kernel's number.
+ */
+bool netlink_tunnel_address(int rump_fd, const void *address, size_t length, char *copy);
+
 #endif

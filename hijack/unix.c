@@ -231,6 +231,7 @@ long unix_show(void *address, unsigned int room, unsigned int length)
 long handle_name(struct call *call)
 {
 	struct unix_address address;
+	char tunnel[NETLINK_ADDRESS_MAX];
 	int change = unix_use(call, call->args[0], (const void *)call->args[1],
 			      (unsigned int)call->args[2], &address);
 
@@ -239,6 +240,9 @@ long handle_name(struct call *call)
 	if (change) {
 		call->args[1] = (long)&address.un;
 		call->args[2] = address.length;
+	} else if (netlink_tunnel_address(fdtable_get(call->args[0]), (const void *)call->args[1],
+					  (unsigned int)call->args[2], tunnel)) {
+		call->args[1] = (long)tunnel;
 	}
 	return handle_fd(call);
 }
