@@ -31,6 +31,13 @@ OPTIONS = {
 }
 
 
+# What Linux itself has no alias for, so that elsewhere people say `modprobe fou' before
+# `ip fou add'.
+ALIASES = {
+    "net-pf-16-proto-16-family-fou": "fou",
+}
+
+
 def normal(name):
     """Module names know no difference between - and _."""
     return name.replace("-", "_")
@@ -169,6 +176,7 @@ def index_lines(modules, components, release):
                 lines.append(" ".join(words))
     for pattern, name in modules.aliases:
         lines.append(f"alias {pattern} {name}")
+    lines += [f"alias {pattern} {name}" for pattern, name in ALIASES.items() if name in modules.paths]
     lines += [f"options {name} {text}" for name, text in OPTIONS.items() if name in modules.paths]
     for component in components:
         words = []
