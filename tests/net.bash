@@ -105,13 +105,15 @@ print(s[\"rx\"][\"packets\"], s[\"tx\"][\"packets\"])"; }
 
 # what a kernel of the own starts with: ",component=wifi"
 more_words=
+# what the preload is told with each kernel
+rump_words=
 
 # network SCRIPT [ARGUMENT...]
 network() {
 	local script=$1
 	shift
 	require ip nc ping ss "${needs[@]}" || return
-	local words=path=/rump,socket=all
+	local words=path=/rump,socket=all$rump_words
 	[ -n "${RUMP_SERVER:-}" ] || words+=$more_words
 	T=$T tagged rump_with "$words" bash -c "$NET_PRELUDE$script" network "$@"
 }

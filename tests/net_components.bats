@@ -270,3 +270,48 @@ tunnels='
 		! on r ping -n -c 1 -W 1 -I blue 10.9.0.1 >/dev/null 2>&1 || false
 	'
 }
+
+@test "fou, gue: ipip in UDP" {
+	on_each_kernel network "$tunnels"'
+		in_udp() {
+			for h in a b; do ip -n $h fou add port 5555 $1; done
+			through ipip 4 encap $2 encap-sport auto encap-dport 5555
+			for h in a b; do ip -n $h fou del port 5555; done
+		}
+		in_udp "ipproto 4" fou
+		in_udp gue gue
+	'
+}
+
+@test "team: goes on by the other cable" {
+	needs=(teamnl)
+	on_each_kernel network '
+		host a b
+		cable a s1 b p1
+		cable a s2 b p2
+		ip -n b link add br0 type bridge
+		ip -n b link set p1 master br0
+		ip -n b link set p2 master br0
+		ip -n b link set br0 up
+		# one address for all, which is what teamd sees to
+		ip -n a link add team0 address 02:00:00:00:00:01 type team
+		on a teamnl team0 setoption mode activebackup
+		for i in s1 s2; do
+			ip -n a link set $i down address 02:00:00:00:00:01
+			ip -n a link set $i master team0
+			on a teamnl team0 setoption --port $i enabled true
+		done
+		ip -n a link set team0 up
+		address a team0 10.0.0.1/24
+		address b br0 10.0.0.2/24
+		uses() { on a teamnl team0 setoption activeport "$(on a cat /sys/class/net/$1/ifindex)"; }
+		uses s1
+		[ "$(on a teamnl team0 ports | grep -c "s[12]: up")" = 2 ]
+		transfer a b 10.0.0.2
+		ip -n b link set p1 down
+		! on a ping -n -c 1 -W 1 10.0.0.2 >/dev/null || false
+		uses s2
+		transfer a b 10.0.0.2
+		pings b 10.0.0.1
+	'
+}

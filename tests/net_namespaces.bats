@@ -144,3 +144,24 @@ host_network() {
 		grep -qE "Unknown device type|not supported" "$T/err"
 	'
 }
+
+@test "ss -K ends a connection; what it looked at before is gone" {
+	on_each_kernel network '
+		two_hosts
+		ip netns exec b timeout 60 nc -l 10.0.0.2 5000 </dev/null >"$T/got" &
+		server=$!
+		soon is_listening b 5000
+		rm -f "$T/input"
+		mkfifo "$T/input"
+		ip netns exec a timeout 60 nc 10.0.0.2 5000 <"$T/input" &
+		exec 8>"$T/input"
+		is_established() { on b ss -Htn state established | grep -q "10.0.0.2:5000 .*10.0.0.1:"; }
+		soon is_established
+		on b ss -K dst 10.0.0.99 | not grep ESTAB
+		is_established
+		on b ss -K dst 10.0.0.1 | grep -q "ESTAB.*10.0.0.2:5000"
+		wait $server || :
+		[ -z "$(on b ss -Htn)" ]
+		exec 8>&-
+	'
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-2-Clause
-# Protocols and what happens to packets on their way: sctp, bbr, queueing disciplines;
+# Protocols and what happens to packets on their way: sctp, mptcp, bbr, queueing disciplines;
 # in one rump kernel.
 
 load lib
@@ -132,5 +132,73 @@ s.close()"
 		tc -n b filter add dev b0 ingress protocol ip matchall action police rate 1mbit burst 20k conform-exceed drop
 		transfer a b 10.0.0.2
 		tc -n b -s filter show dev b0 ingress | grep -q police
+	'
+}
+
+@test "mptcp: a second path joins, and carries on alone when the first is cut" {
+	needs=(mptcpize nstat)
+	# not by mptcpize itself, which preloads its library instead of ours
+	WRAP=$(echo /usr/lib/*/mptcpize/libmptcpwrap.so.0) on_each_kernel network '
+		host a b
+		cable a a0 b b0
+		cable a a1 b b1
+		address a a0 10.0.0.1/24
+		address b b0 10.0.0.2/24
+		address a a1 10.0.1.1/24
+		address b b1 10.0.1.2/24
+		for h in a b; do ip -n $h mptcp limits set subflow 2 add_addr_accepted 2; done
+		ip -n b mptcp endpoint add 10.0.1.2 dev b1 signal
+		ip -n b mptcp endpoint show | grep -q "10.0.1.2.*signal"
+		multipath() { on "$1" timeout 100 env LD_PRELOAD="$WRAP:$LD_PRELOAD" nc "${@:2}"; }
+		head -c 3000000 /dev/urandom >"$T/sent"
+		multipath b -l 5000 >"$T/got" </dev/null &
+		pid=$!
+		listens() { on b ss -HMln | grep -q ":5000"; }
+		soon listens
+		joined() { on b nstat -asz MPTcpExtMPJoinAckRx | grep -qE "MPJoinAckRx +1 "; }
+		arrived() { [ "$(stat -c %s "$T/got")" = $1 ]; }
+		{
+			head -c 1000 "$T/sent"
+			soon joined
+			tail -c +1001 "$T/sent" | head -c 1000000
+			patience=40
+			soon arrived 1001000
+			on a ss -HMn state established >"$T/ss"
+			ip -n a link set a0 down
+			tail -c +1001001 "$T/sent"
+		} | multipath a -N 10.0.0.2 5000
+		wait $pid
+		cmp "$T/sent" "$T/got"
+		grep -q "10.0.0.2:5000" "$T/ss"
+		on b nstat -asz MPTcpExtMPCapableACKRX | grep -qE "MPCapableACKRX +1 "
+		! on b nstat -asz MPTcpExtMPCapableFallbackACK | grep -qE "FallbackACK +[1-9]" || false
+		[ "$(ip -n b -j -s link show b1 | python3 -c "import json, sys
+print(json.load(sys.stdin)[0][\"stats64\"][\"rx\"][\"bytes\"])")" -gt 1900000 ]
+	'
+}
+
+@test "tc: mirrored and rewritten packets" {
+	needs=(tc)
+	on_each_kernel network '
+		two_hosts
+		ip -n b link add d0 type dummy
+		ip -n b link set d0 up
+		tc -n b qdisc add dev b0 clsact
+		tc -n b filter add dev b0 ingress protocol ip flower ip_proto icmp action mirred egress mirror dev d0
+		before=$(count b d0 | cut -d" " -f2)
+		pings a 10.0.0.2
+		[ "$(count b d0 | cut -d" " -f2)" -ge $((before + 3)) ]
+		# another port
+		tc -n b filter add dev b0 ingress protocol ip flower ip_proto tcp dst_port 4000 \
+			action pedit ex munge tcp dport set 5000 pipe action csum ip and tcp
+		tc -n b filter add dev b0 egress protocol ip flower ip_proto tcp src_port 5000 \
+			action pedit ex munge tcp sport set 4000 pipe action csum ip and tcp
+		on b timeout 60 nc -l 5000 >"$T/got" </dev/null &
+		pid=$!
+		soon is_listening b 5000
+		head -c 100000 /dev/urandom >"$T/sent"
+		on a timeout 60 nc -N 10.0.0.2 4000 <"$T/sent"
+		wait $pid
+		cmp "$T/sent" "$T/got"
 	'
 }
