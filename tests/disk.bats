@@ -206,7 +206,7 @@ data_bytes() {
 	local first=$!
 	exec 9>in
 	printf 'etfs /dev/d %s blk\nprint ready\n' "$image" >&9
-	for _ in $(seq 600); do grep -q ready first \&\& break; sleep 0.1; done
+	for _ in $(seq 600); do grep -q ready first && break; sleep 0.1; done
 	run rump <<-END
 		!EBUSY etfs /dev/d $image blk
 	END
@@ -329,7 +329,7 @@ data_bytes() {
 		echo "check rump /dev/d 0 64m 40"
 	} >&9
 	exec 9>&-
-	for _ in $(seq 600); do grep -q ready out \&\& break; sleep 0.1; done
+	for _ in $(seq 600); do grep -q ready out && break; sleep 0.1; done
 	kill -STOP "$pid"
 	[ "$(wc -l <out)" = 1 ]		# still at work
 	sleep 3
