@@ -307,7 +307,7 @@ _without_rates() {
 		setpriv --reuid=1000 --clear-groups sh -c 'touch mine; mkdir mine.d; chmod 600 f; rm f'
 		stat -c '%n %u:%g' mine mine.d; ls
 		yes | head -n 3 | tee t1 t2; seq 100000 | tee t3 | head -n 1; rm t3
-		tail -n 1 t1; seen() { until grep -q "$1" "$2"; do sleep 0.1; done; }
+		echo text >f; tail -n 1 t1; seen() { until grep -qs "$1" "$2"; do sleep 0.1; done; }
 		tail -f f >seen1 & seen text seen1; echo more >>f; seen more seen1; kill $!; wait
 		tail -F f >seen2 2>&1 & seen more seen2; mv f f2; seen inaccessible seen2
 		echo new >f; seen new$ seen2; kill $!; wait; cat seen1 seen2

@@ -157,7 +157,7 @@ host_network() {
 		exec 8>"$T/input"
 		is_established() { on b ss -Htn state established | grep -q "10.0.0.2:5000 .*10.0.0.1:"; }
 		soon is_established
-		on b ss -K dst 10.0.0.99 | not grep ESTAB
+		[ -z "$(on b ss -HK dst 10.0.0.99)" ]
 		is_established
 		on b ss -K dst 10.0.0.1 | grep -q "ESTAB.*10.0.0.2:5000"
 		wait $server || :
