@@ -4,41 +4,38 @@
  *
  * Theory of operation
  *
- * A virtual CPU (vCPU) is a lock and the kernel stack that runs when somebody
- * has the lock.  A host thread that makes a call locks the vCPU of its lwp
- * (its task), switches to the task's kernel stack, runs the call, switches
- * back and unlocks: one compare-and-swap and two stack switches.
+ * A virtual CPU (vCPU) is a lock and the kernel stack that runs when somebody has the lock.
+ * A host thread that makes a call locks the vCPU of its lwp (its task), switches to the
+ * task's kernel stack, runs the call, switches back and unlocks: one compare-and-swap and
+ * two stack switches.
  *
- * A task that blocks schedules as on any Linux; the next task's stack goes on
- * on the same host thread: kernel threads are stacks, not host threads.  When
- * nothing is left to do the idle task switches back to the host stack and the
- * vCPU is unlocked ("parks").  The host thread then waits for its own call to
- * be done, in thread_wait().  Whoever runs the vCPU when that happens wakes it.
+ * A task that blocks schedules as on any Linux; the next task's stack goes on on the same
+ * host thread: kernel threads are stacks, not host threads.  When nothing is left to do the
+ * idle task switches back to the host stack and the vCPU is unlocked ("parks").  The host
+ * thread then waits in thread_wait() for its own call; whoever runs the vCPU then wakes it.
  *
- * A vCPU is handed over, lock and all, when a thread whose own call is done
- * would otherwise go on with other threads' work.  The right to be given a
- * vCPU is claimed by taking thread->waiting from 1 to 0, so that a thread is
- * never given two and never leaves while one is on its way.
+ * A vCPU is handed over, lock and all, when a thread whose own call is done would otherwise
+ * go on with other threads' work.  The right to be given a vCPU is claimed by taking
+ * thread->waiting from 1 to 0, so that a thread is never given two and never leaves while
+ * one is on its way.
  *
- * An interrupt for a vCPU is a bit in `pending`.  Who sets one and finds the
- * vCPU unlocked gives it to a thread that waits, else to the service thread;
- * who unlocks looks at the bits afterwards.  Both orders are fenced, so a bit
- * is never forgotten.  A vCPU that was given to its service thread may be taken over by
- * whoever enters before that has woken up; others get what they were given.
+ * An interrupt for a vCPU is a bit in `pending`.  Who sets one and finds the vCPU unlocked
+ * gives it to a thread that waits, else to the service thread; who unlocks looks at the bits
+ * afterwards.  Both orders are fenced, so a bit is never forgotten.  A vCPU that was given to
+ * its service thread may be taken over by whoever enters before that has woken up; others
+ * get what they were given.
  *
- * Each vCPU has one service thread.  It sleeps until the next clock event,
- * sets the timer bit on time also while the vCPU is held, and runs what is
- * left over when no other thread is there.  An idle kernel has no deadline and
- * costs nothing.  What a service thread cannot see, another one watches for while
- * the kernel is busy (watch_loop).
+ * Each vCPU has one service thread.  It sleeps until the next clock event, sets the timer bit
+ * on time also while the vCPU is held, and runs what is left over when no other thread is
+ * there.  An idle kernel has no deadline and costs nothing.  What a service thread cannot
+ * see, another one watches for while the kernel is busy (watch_loop).
  *
  *	rump_syscall -> rump_enter -> vcpu_run -> (kernel stacks) -> back
  *	                          \-> thread_wait <- vcpu_give, rump_kick
  *
- * Signals: a handler runs on the stack that its thread is on; a rump call that
- * it makes while its thread is in a call gives -EDEADLK, for the call would
- * have to run on the lwp that is busy.  A handler without SA_RESTART makes the
- * interrupted call return EINTR, as on the host.
+ * Signals: a handler runs on the stack that its thread is on; a rump call that it makes while
+ * its thread is in a call gives -EDEADLK, for the call would have to run on the lwp that is
+ * busy.  A handler without SA_RESTART makes the interrupted call return EINTR, as on the host.
  */
 #include <linux/sched.h>
 #include <linux/sched/task.h>
