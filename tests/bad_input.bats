@@ -358,7 +358,7 @@ damaged_component() {
 
 @test "memory that cannot be had" {
 	export limit LIBRUMPHIJACK RUMP_LIBRARIES
-	RUMP_MEMLIMIT=8g run bash -c "ulimit -v 4000000; $(declare -f rump_with sanitizer_runtime)
+	RUMP_MEMLIMIT=8g run bash -c "ulimit -v 4000000; $(declare -f rump_with)
 		rump_with path=/rump ls /rump"
 	refused 'cannot map 8192 MiB of memory' 'ulimit -v'
 }
@@ -534,7 +534,7 @@ told() {
 	told 'No such device or address' none.img 'no such file' 'no rump kernel'
 	RUMP_MEMLIMIT=1m run rump_with path=/rump,kernel=spawn ls /rump
 	told 'No such device or address' 'RUMP_MEMLIMIT=1m' 'at least 16m'
-	RUMP_MEMLIMIT=8g run bash -c "ulimit -v 4000000; $(declare -f rump_with sanitizer_runtime)
+	RUMP_MEMLIMIT=8g run bash -c "ulimit -v 4000000; $(declare -f rump_with)
 		rump_with path=/rump,kernel=spawn ls /rump"
 	told 'No such device or address' 'cannot map 8192 MiB' 'ulimit -v'
 	mkdir lib

@@ -32,11 +32,10 @@ new_root() {
 
 # fake_with MORE_WORDS COMMAND...
 fake_with() {
-	local words=path=/rump${1:+,$1} preload
+	local words=path=/rump${1:+,$1}
 	shift
-	preload=$(sanitizer_runtime)
 	timeout -k 5 "$limit" env RUMPHIJACK="$words" \
-		LD_PRELOAD="${preload:+$preload:}$FAKE/librumphijack.so" "$@"
+		LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$FAKE/librumphijack.so" "$@"
 }
 
 fake() {

@@ -64,26 +64,25 @@ is_root() {
 
 # ---- programs with a kernel in them ----
 
-# a library built with -Db_sanitize=address needs its runtime before all others
-sanitizer_runtime() {
-	ldd "$LIBRUMPHIJACK" 2>/dev/null | awk '/lib(clang_rt\.)?asan/ { print $3; exit }'
-}
+# a library built with -Db_sanitize=address needs its runtime before all others: its path, or
+# nothing.  Asked for once; ldd is a shell, which may look up the user at its start.
+export SANITIZER_RUNTIME=${SANITIZER_RUNTIME-$(ldd "$LIBRUMPHIJACK" 2>/dev/null |
+	awk '/lib(clang_rt\.)?asan/ { print $3; exit }')}
 
 # rump_with RUMPHIJACK COMMAND...: under the preload.  RUMP_TEST_KERNEL: which kernel; without
 # it the one that the words and RUMP_SERVER say.  With server or tcp the command gets a
 # rump_server of its own, which has what the words give a kernel to start with.
 rump_with() {
-	local words=$1 preload
+	local words=$1
 	shift
 	case ${RUMP_TEST_KERNEL:-} in
 	'') ;;
 	server | tcp) with_own_server "$words" "$@"; return ;;
 	*) words+=,kernel=$RUMP_TEST_KERNEL ;;
 	esac
-	preload=$(sanitizer_runtime)
-	preload=${preload:+$preload:}$LIBRUMPHIJACK
 	timeout -k 5 "$limit" env RUMPHIJACK="$words" LD_LIBRARY_PATH="$RUMP_LIBRARIES" \
-		LD_PRELOAD="$preload" ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0}" "$@"
+		LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$LIBRUMPHIJACK" \
+		ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=0}" "$@"
 }
 
 # rump COMMAND...: with $image at /rump, or without one with a tmpfs

@@ -159,7 +159,7 @@ print([i[4][0] for i in socket.getaddrinfo(\"both.test\", 80, type=socket.SOCK_S
 # in_sandbox COMMAND...: /etc/resolv.conf, /etc/hosts and /run of the host are others; the
 # command may be one of these functions
 in_sandbox() {
-	export -f client tagged rump_with sanitizer_runtime
+	export -f client tagged rump_with
 	export LIBRUMPHIJACK RUMP_LIBRARIES limit socket
 	unshare -m "$BASH" -ec 'mount --make-rprivate /
 		mount --bind "$T/resolv.conf" /etc/resolv.conf

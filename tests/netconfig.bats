@@ -134,15 +134,14 @@ _from_router() {
 	load open_libraries
 	is_root || skip_or_fail "root, to be somebody else"
 	use_open_libraries
-	local folder preload words
+	local folder words
 	folder=$(mktemp -d "$BATS_FILE_TMPDIR/any.XXXXXX")
 	chmod 777 "$folder"
 	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
-	preload=$(sanitizer_runtime)
 	words="interface=shmif0 $folder/bus,address=shmif0 10.0.0.1/24,route=default 10.0.0.254"
 	timeout -k 5 60 setpriv --reuid=65534 --regid=65534 --clear-groups env RUMPHIJACK="$words" \
 		LD_LIBRARY_PATH="$RUMP_LIBRARIES" RUMP_MODULES="$RUMP_MODULES" \
-		LD_PRELOAD="${preload:+$preload:}$LIBRUMPHIJACK" ip -j route show default >"$T/route"
+		LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$LIBRUMPHIJACK" ip -j route show default >"$T/route"
 	jq -e '.[0].gateway == "10.0.0.254"' "$T/route"
 	[ "$(stat -c %u "$folder/bus")" = 65534 ]
 }

@@ -62,10 +62,8 @@ in_export() {
 	printf 'sockin\ncomponent nfs\n%s\n' "$1" >"$T/conf"
 	shift
 	limit=150
-	local preload
-	preload=$(sanitizer_runtime)
 	timeout -k 5 $limit ip netns exec "$NETNS" env RUMPHIJACK="path=/rump,strict=yes,conf=$T/conf" \
-		LD_LIBRARY_PATH="$RUMP_LIBRARIES" LD_PRELOAD="${preload:+$preload:}$LIBRUMPHIJACK" "$@"
+		LD_LIBRARY_PATH="$RUMP_LIBRARIES" LD_PRELOAD="${SANITIZER_RUNTIME:+$SANITIZER_RUNTIME:}$LIBRUMPHIJACK" "$@"
 }
 
 @test "an export of the host by sockin, versions 4 and 3; options that mount.nfs would add" {

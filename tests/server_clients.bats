@@ -64,7 +64,7 @@ processes_inside() {
 	run client cat $D/f
 	[ "$status" = 1 ]
 	# and what runs without the server has none of it
-	run env -u RUMP_SERVER bash -c "$(declare -f rump_with sanitizer_runtime); limit=20
+	run env -u RUMP_SERVER bash -c "$(declare -f rump_with); limit=20
 		LIBRUMPHIJACK=$LIBRUMPHIJACK RUMP_LIBRARIES=$RUMP_LIBRARIES; rump_with path=/rump ls $D"
 	[ "$output" = "" ]
 }

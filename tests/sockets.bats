@@ -324,3 +324,33 @@ _time() {
 }
 
 @test "the time of what arrives is the host's: not before it was sent" { on_each_kernel _time; }
+
+# Those who find its module coming wait until it has come.
+@test "a family whose module eight processes ask for at once" {
+	cat >"$T/at_once.py" <<-'END'
+		import multiprocessing, socket
+		# Bluetooth's, then RFCOMM and BNEP; SCTP; UDP-Lite of IPv6
+		kinds = [(31, 5, 0), (31, 1, 3), (31, 3, 4), (2, 1, 132), (10, 2, 136)]
+		barrier = multiprocessing.Barrier(8)
+		def ask():
+		    for kind in kinds:
+		        barrier.wait()
+		        try:
+		            socket.socket(*kind).close()
+		        except OSError as error:
+		            print(f"{kind}: {error}\n", end="")
+		children = [multiprocessing.Process(target=ask) for _ in range(8)]
+		for child in children:
+		    child.start()
+		for child in children:
+		    child.join()
+	END
+	for _ in 1 2 3; do
+		start_server
+		socket=all:nolocal run client python3 "$T/at_once.py"
+		echo "$output"
+		[ "$status" = 0 ]
+		[ -z "$output" ]
+		stop_server
+	done
+}

@@ -280,46 +280,29 @@ static int load_file(const char *name, const char *file)
 	return err == -EEXIST ? 0 : err;
 }
 
-static bool is_loaded(const char *name)
+/* One that is coming is not: whoever asks for it has to wait, which sys_init_module() does. */
+static bool is_live(const char *name)
 {
-	bool found;
+	struct module *module;
+	bool live;
 	char *canonical = kstrdup(name, GFP_KERNEL);
 
 	if (!canonical)
 		return false;
 	strreplace(canonical, '-', '_');
 	preempt_disable();
-	found = find_module(canonical);
+	module = find_module(canonical);
+	live = module && module->state == MODULE_STATE_LIVE;
 	preempt_enable();
 	kfree(canonical);
-	return found;
+	return live;
 }
 
-/* One module by its exact name, without what it needs. */
-static int load_one(const char *name)
+/* One module by its exact name, and before it what it needs: that list has what those need. */
+static int load_module(const char *name, bool with_needed)
 {
 	struct cursor c;
-	char *line, *word;
-	int err = cursor_open(&c);
-
-	if (err)
-		return err;
-	err = -ENOENT;
-	while ((line = cursor_next(&c, "module"))) {
-		word = strsep(&line, " ");
-		if (!same_name(word, name))
-			continue;
-		err = is_loaded(word) ? 0 : load_file(word, strsep(&line, " "));
-		break;
-	}
-	cursor_close(&c);
-	return err;
-}
-
-static int load_with_dependencies(const char *name)
-{
-	struct cursor c;
-	char *line, *word, *file;
+	char *line, *word, *file, *needed;
 	int err = cursor_open(&c);
 
 	if (err)
@@ -331,15 +314,15 @@ static int load_with_dependencies(const char *name)
 			continue;
 		file = strsep(&line, " ");
 		err = 0;
-		if (is_loaded(word))
+		if (is_live(word))
 			break;
-		while (!err && line && (name = strsep(&line, " ")))
-			if (*name)
-				err = load_one(name);
+		while (with_needed && !err && line && (needed = strsep(&line, " ")))
+			if (*needed)
+				err = load_module(needed, false);
 		if (!err)
 			err = load_file(word, file);
 		else
-			pr_err("rump: module %s needs %s: error %d\n", word, name, err);
+			pr_err("rump: module %s needs %s: error %d\n", word, needed, err);
 		break;
 	}
 	cursor_close(&c);
@@ -366,11 +349,11 @@ int rump_component_load(const char *name)
 		err = 0;
 		while (!err && line && (word = strsep(&line, " ")))
 			if (*word)
-				err = load_with_dependencies(word);
+				err = load_module(word, true);
 		break;
 	}
 	cursor_close(&c);
-	return err == -ENOENT ? load_with_dependencies(name) : err;
+	return err == -ENOENT ? load_module(name, true) : err;
 }
 
 int rump_module_load_by_alias(const char *alias)
@@ -379,7 +362,7 @@ int rump_module_load_by_alias(const char *alias)
 	char *line, *pattern;
 	int err, found = -ENOENT;
 
-	err = load_with_dependencies(alias);
+	err = load_module(alias, true);
 	if (err != -ENOENT)
 		return err;
 	err = cursor_open(&c);
@@ -389,7 +372,7 @@ int rump_module_load_by_alias(const char *alias)
 		pattern = strsep(&line, " ");
 		if (!line || !(glob_match(pattern, alias) || same_name(pattern, alias)))
 			continue;
-		err = load_with_dependencies(line);
+		err = load_module(line, true);
 		if (found)
 			found = err;
 	}
