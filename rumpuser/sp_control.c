@@ -89,10 +89,13 @@ void sp_notify(struct sp_client *client, unsigned int events)
 {
 	struct sp_client *head;
 
-	atomic_fetch_or(&client->events, events);
-	if (atomic_exchange(&client->is_queued, true))
-		return;
+	/* first: it may be in the queue, and the caller's reference goes with what we tell */
 	sp_client_ref(client);
+	atomic_fetch_or(&client->events, events);
+	if (atomic_exchange(&client->is_queued, true)) {
+		sp_client_unref(client);
+		return;
+	}
 	head = atomic_load(&control.queue);
 	do
 		client->next_event = head;

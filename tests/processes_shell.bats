@@ -268,7 +268,7 @@ END
 	scripts '
 		mkdir -p $D/a/b $D/c; for f in 1 2 3 4; do echo $f >$D/a/b/$f; echo c$f >$D/c/$f; done
 		seq 100 | xargs -P 4 -n 7 echo >>$D/x; tr " " "\n" <$D/x | sort -n | md5sum; rm $D/x
-		seq 40 | xargs -P 8 -I N sh -c "echo N >$D/c/f-N"; cat $D/c/f-* | sort -n | md5sum
+		seq 40 | xargs -P 8 -I % sh -c "echo % >$D/c/f-%"; cat $D/c/f-* | sort -n | md5sum
 		find $D -type f | sort | xargs cat | md5sum; find $D -type f -print0 | sort -z | xargs -0 md5sum
 		find $D/a -type f -name 3 -exec cat {} \; ; find $D/c -type f -exec cat {} + | sort | md5sum
 		find $D/a -type f -execdir ls -d {} \; | sort; find $D/a -name 4 -execdir sh -c "/bin/pwd; cat 3" \;
