@@ -38,16 +38,20 @@ tally() {
 	[ "$(tally no 0 '1..1|ok 1 a|Bail out! no memory')" = "1 1 0" ]
 }
 
-@test "a failing file fails the run and is named in its end" {
-	local top=$BATS_TEST_TMPDIR/top
+# $top: a copy of tests/run without tests, and stand-ins for a configured build without unit tests
+make_top() {
+	top=$BATS_TEST_TMPDIR/top
 	mkdir -p "$top/tests" "$BATS_TEST_TMPDIR/bin"
 	cp "$RUMP_TOP/tests/run" "$top/tests/run"
-	printf '@test "good" { true; }\n@test "bad" { false; }\n' >"$top/tests/mixed.bats"
-	printf '# timeout: 1\n@test "hangs" { sleep 30; }\n' >"$top/tests/slow.bats"
-	# stand-ins for a configured build without unit tests
 	printf '#!/bin/sh\necho "[]"\n' >"$BATS_TEST_TMPDIR/bin/meson"
 	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/ninja"
 	chmod +x "$BATS_TEST_TMPDIR"/bin/*
+}
+
+@test "a failing file fails the run and is named in its end" {
+	make_top
+	printf '@test "good" { true; }\n@test "bad" { false; }\n' >"$top/tests/mixed.bats"
+	printf '# timeout: 1\n@test "hangs" { sleep 30; }\n' >"$top/tests/slow.bats"
 	run env -u CI -u RUMP_BUILD PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run"
 	echo "$output"
 	[ "$status" -eq 1 ]
@@ -58,21 +62,29 @@ tally() {
 }
 
 @test "files run at once, but for those that want to be alone" {
-	local top=$BATS_TEST_TMPDIR/top name
-	mkdir -p "$top/tests" "$BATS_TEST_TMPDIR/bin"
-	cp "$RUMP_TOP/tests/run" "$top/tests/run"
+	make_top
+	local name
 	# each of the two waits for the other; the third one waits for nobody
 	for name in a b; do
 		printf '@test "%s" { touch "%s"; until [ -e "%s" ]; do sleep 0.05; done; }\n' \
 			$name "$top/$name" "$top/$([ $name = a ] && echo b || echo a)" >"$top/tests/$name.bats"
 	done
 	printf '# alone\n@test "last" { [ -e "%s" ] && [ -e "%s" ]; }\n' "$top/a" "$top/b" >"$top/tests/0.bats"
-	printf '#!/bin/sh\necho "[]"\n' >"$BATS_TEST_TMPDIR/bin/meson"
-	printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/bin/ninja"
-	chmod +x "$BATS_TEST_TMPDIR"/bin/*
 	run timeout -k 5 60 env -u CI -u RUMP_BUILD RUMP_JOBS=2 PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run"
 	echo "$output"
 	[ "$status" -eq 0 ]
 	[ "${lines[-1]}" = "3 passed, 0 failed, 0 skipped" ]
 	[[ ${lines[-2]} == *tests/0.bats* ]]
+}
+
+@test "what a caller asks of the tests reaches them, what would change their calls does not" {
+	make_top
+	printf '@test "asked" { [ "$RUMP_NCPU $RUMP_CMDLINE $RUMP_TEST_SEEDS" = "2 quiet 4" ]; }\n' >"$top/tests/a.bats"
+	printf '@test "not asked" { [ -z "${RUMP_SERVER-}${RUMP_TEST_KERNEL-}${RUMPHIJACK-}" ]; }\n' >"$top/tests/b.bats"
+	run timeout -k 5 60 env -u CI -u RUMP_BUILD RUMP_NCPU=2 RUMP_CMDLINE=quiet RUMP_TEST_SEEDS=4 \
+		RUMP_SERVER=unix:///nowhere RUMP_TEST_KERNEL=tcp RUMPHIJACK=path=/nowhere \
+		PATH="$BATS_TEST_TMPDIR/bin:$PATH" "$top/tests/run"
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ "${lines[-1]}" = "2 passed, 0 failed, 0 skipped" ]
 }
