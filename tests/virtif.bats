@@ -198,6 +198,7 @@ no_trouble() {
 	rump_net ping -q -f -w 60 10.99.0.1 >/dev/null 2>&1 3>&- &
 	local pid=$!
 	background sink nc -lk 10.99.0.1 5000
+	wait_until 20 host_listens 5000
 	rump_net nc 10.99.0.1 5000 </dev/zero >/dev/null 2>&1 3>&- &
 	wait_until 20 eval '[ "$(counter tx_gso)" -gt 20 ]'
 	rump_net ip link del virt0
