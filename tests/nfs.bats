@@ -88,7 +88,15 @@ in_export() {
 			chmod 640 written
 			stat -c "%a %s" written a/b/moved
 			rm from-host
-			ls a' bash "$T/original" >"$T/out"
+			ls a
+			# the connection goes with its mount
+			cd /rump
+			umount -i /rump/mnt
+			end=$((SECONDS + 60))
+			until [ "$(cat /rump/sys/module/sockin/refcnt)" = 0 ]; do
+				[ $SECONDS -lt $end ] || { grep -H . /rump/sys/module/*/refcnt; break; }
+				sleep 0.05
+			done' bash "$T/original" >"$T/out"
 		[ "$(<"$T/out")" = $'640 2000000\n644 2000005\nb\nlink' ] || { cat "$T/out"; return 1; }
 		cmp -n 2000000 "$T/export/written" "$T/export/a/b/moved"
 		[ "$(tail -c 5 "$T/export/a/b/moved")" = line ]

@@ -24,6 +24,7 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <net/inet_connection_sock.h>
 #include <net/inet_sock.h>
 
 #include "claim.h"
@@ -59,10 +60,12 @@ static struct proto sockin_prot = {
 
 const struct proto_ops sockin_ops = OPS(PF_INET), sockin_ops6 = OPS(PF_INET6);
 
-/* Timers of a real TCP socket that sunrpc's setters may start. */
-static void no_timer(struct timer_list *timer)
+/* The timer of a real TCP socket that sunrpc's setters may start; it has a reference to the sock. */
+static void no_keepalive(struct timer_list *timer)
 {
-	sock_put(from_timer((struct sock *)NULL, timer, sk_timer));
+	struct inet_connection_sock *icsk = from_timer(icsk, timer, icsk_keepalive_timer);
+
+	sock_put(&icsk->icsk_inet.sk);
 }
 
 struct sock *sockin_sock_new(struct net *net, struct socket *sock, int family, int protocol,
@@ -76,7 +79,7 @@ struct sock *sockin_sock_new(struct net *net, struct socket *sock, int family, i
 	sock_init_data(sock, sk);
 	sock_set_flag(sk, SOCK_RCU_FREE);
 	sk->sk_protocol = protocol;
-	timer_setup(&sk->sk_timer, no_timer, 0);
+	timer_setup(&inet_csk(sk)->icsk_keepalive_timer, no_keepalive, 0);
 	if (family == PF_INET6)
 		inet_sk(sk)->pinet6 = &s->tcp.inet6;
 	/* SOL_SOCKET comes to us, too */
@@ -108,7 +111,7 @@ int sockin_release(struct socket *sock)
 	sk->sk_shutdown = SHUTDOWN_MASK;
 	s->deferred = 0;
 	release_sock(sk);
-	sk_stop_timer(sk, &sk->sk_timer);
+	sk_stop_timer(sk, &inet_csk(sk)->icsk_keepalive_timer);
 	sock->sk = NULL;
 	sockin_host_close(s->file);
 	kfree(s->back);
@@ -174,13 +177,24 @@ static int create_inet6(struct net *net, struct socket *sock, int protocol, int 
 	return create(net, sock, PF_INET6, protocol, kern);
 }
 
+/* A kernel that has the native stack in use refuses: nothing of the module may be left behind. */
 static int __init sockin_init(void)
 {
-	int err = sockin_host_init() ?: proto_register(&sockin_prot, 1) ?: sockin_events_init() ?:
-		  rump_claim_sockin(create_inet, create_inet6);
+	int err = sockin_host_init();
 
 	if (err)
-		pr_err("sockin: %s (error %d)\n", rump_claim_why(), err);
+		goto tell;
+	err = proto_register(&sockin_prot, 1);
+	if (err)
+		goto host_exit;
+	err = sockin_events_init() ?: rump_claim_sockin(create_inet, create_inet6);
+	if (!err)
+		return 0;
+	proto_unregister(&sockin_prot);
+host_exit:
+	sockin_host_exit();
+tell:
+	pr_err("sockin: %s (error %d)\n", rump_claim_why(), err);
 	return err;
 }
 module_init(sockin_init);

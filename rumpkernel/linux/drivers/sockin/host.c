@@ -18,6 +18,11 @@ int sockin_host_init(void)
 	return req_cache ? 0 : -ENOMEM;
 }
 
+void sockin_host_exit(void)
+{
+	kmem_cache_destroy(req_cache);
+}
+
 struct sockin_req *sockin_req_alloc(void)
 {
 	struct sockin_req *req = kmem_cache_alloc(req_cache, GFP_KERNEL);

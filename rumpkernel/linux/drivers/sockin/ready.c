@@ -34,7 +34,8 @@ struct batch {
 };
 
 static struct batch batches[2];
-static int epoll_file;
+static int epoll_file = -1;
+static bool is_running;
 static u32 ready_cpu;			/* where the last watch was asked for */
 static void (*ready_fn)(u32 id, u32 events);
 
@@ -111,10 +112,9 @@ static void batch_run(struct tasklet_struct *tasklet)
 		hyp()->wake(&batch->state, 1);
 }
 
-int rump_ready_start(void (*fn)(u32 id, u32 events))
+static int make_epoll(void)
 {
 	struct rump_io *io = kzalloc(sizeof(*io), GFP_KERNEL);
-	unsigned int i;
 	long file;
 
 	if (!io)
@@ -128,12 +128,28 @@ int rump_ready_start(void (*fn)(u32 id, u32 events))
 	if (file < 0)
 		return file;
 	epoll_file = file;
+	return 0;
+}
+
+int rump_ready_start(void (*fn)(u32 id, u32 events))
+{
+	unsigned int i;
+	int err;
+
+	/* of a module that was refused, and comes again: it has watched nothing */
 	ready_fn = fn;
+	if (is_running)
+		return 0;
+	err = epoll_file < 0 ? make_epoll() : 0;
+	if (err)
+		return err;
 	for (i = 0; i < ARRAY_SIZE(batches); i++) {
 		batches[i].io.complete = batch_complete;
 		tasklet_setup(&batches[i].tasklet, batch_run);
 	}
-	return hyp()->thread_create(ready_loop, (void *)hyp(), "rump-ready");
+	err = hyp()->thread_create(ready_loop, (void *)hyp(), "rump-ready");
+	is_running = !err;
+	return err;
 }
 EXPORT_SYMBOL_GPL(rump_ready_start);
 

@@ -9,7 +9,7 @@
 
 /*
  * Starts the thread; fn gets the id that was given to rump_ready_watch() and EPOLL bits, in
- * softirq context.  0 or -errno.  Sleeps; once.
+ * softirq context.  0 or -errno.  Sleeps.  Again only by who watches nothing yet.
  */
 int rump_ready_start(void (*fn)(u32 id, u32 events));
 

@@ -94,6 +94,7 @@ int sockin_release(struct socket *sock);
 
 /* ---- host.c ---- */
 int sockin_host_init(void);
+void sockin_host_exit(void);
 struct sockin_req *sockin_req_alloc(void);
 void sockin_req_free(struct sockin_req *req);
 DEFINE_FREE(sockin_req, struct sockin_req *, if (_T) sockin_req_free(_T))
