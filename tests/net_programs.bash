@@ -98,7 +98,7 @@ _script() {
 			[ -f "$file" ] && [ -s "$file" ] && [[ $file != *.conf ]] &&
 				[ "$(stat -c %s "$file")" -lt 20000 ] || continue
 			echo "$file:"
-			tail -n 15 "$file"
+			tail -n 40 "$file"
 		done
 		return "$status"
 	}
