@@ -2,10 +2,13 @@
 /*
  * defaults.c - where the network of a rump kernel starts from other values than Linux
  */
+#include <linux/cpumask.h>
 #include <linux/init.h>
+#include <linux/minmax.h>
 #include <linux/sizes.h>
 #include <net/hotdata.h>
 #include <net/net_namespace.h>
+#include <net/tcp.h>
 #include <asm/rump.h>
 
 /*
@@ -24,6 +27,8 @@ core_initcall(set_defaults);
 #define ENOUGH_MEMORY	SZ_128M
 /* its part of less: 16 KiB of 32 MiB */
 #define BUFFER_SHIFT	11
+/* the part of the pages before there is pressure that all CPUs together may keep */
+#define KEPT_PART	8
 
 /*
  * tcp_mem follows the size of RAM, but a socket without data may always take one segment more,
@@ -31,9 +36,17 @@ core_initcall(set_defaults);
  * the limit, and the OOM killer comes.  A segment is at most half of the window, and the window
  * of who has not read yet is that of the first receive buffer; it grows with what is read.
  * Other namespaces begin with what the first one has.
+ *
+ * Each CPU keeps up to 1 MiB of what sockets gave back, and it counts as used: four of them
+ * would have half of what 128 MiB of RAM allow.  TCP drops data then, and a reset behind it is
+ * out of the window: the other end stays.
  */
 static int __init set_small_memory(void)
 {
+	long kept = sysctl_tcp_mem[0] / KEPT_PART / num_online_cpus();
+
+	if (kept < net_hotdata.sysctl_mem_pcpu_rsv)
+		net_hotdata.sysctl_mem_pcpu_rsv = max(kept, 1L);
 	if (rump_memory_size < ENOUGH_MEMORY)
 		init_net.ipv4.sysctl_tcp_rmem[1] = rump_memory_size >> BUFFER_SHIFT;
 	return 0;
