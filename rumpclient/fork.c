@@ -141,6 +141,18 @@ static void leave_parent(struct session *session)
 	session_clear(session);
 }
 
+/*
+ * Others may name this process before it makes its first call, if it ever does.  tcp:// knows
+ * no processes.  An error shows again in that call.
+ */
+static void tell_who(struct session *session)
+{
+	struct rump_sp_message message;
+
+	if (session->transport == &transport_unix)
+		control_send(session, RUMP_SP_CHILD, &message, sizeof(message));
+}
+
 int rumpclient_fork_init(struct rumpclient_fork *fork)
 {
 	struct session *session = &session_own;
@@ -149,6 +161,7 @@ int rumpclient_fork_init(struct rumpclient_fork *fork)
 	*session = fork->session;
 	session->pid = (int32_t)host(SYS_getpid);
 	free_fork(fork);
+	tell_who(session);
 	return 0;
 }
 

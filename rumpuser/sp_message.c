@@ -68,6 +68,22 @@ static int enter(struct sp_client *client, const struct rump_sp_hello *hello)
 	return sp_client_enter(client, rumpuser_upcalls->process_new);
 }
 
+/*
+ * The copy in the kernel was made before there was a process at the host, and has any number.
+ * It gets that of the one that has turned out to be it.
+ */
+static void take_number(struct sp_client *client)
+{
+	int pid = atomic_load(&client->pid), host_pid = atomic_load(&client->host_pid), known;
+
+	if (!pid || !host_pid || pid == host_pid)
+		return;
+	known = rumpuser_upcalls->process_known(pid, host_pid);
+	/* unless it is gone */
+	if (known > 0)
+		atomic_compare_exchange_strong(&client->pid, &pid, known);
+}
+
 static int do_hello(struct sp_client *client, const void *message, size_t length,
 		    const struct sp_sender *sender)
 {
@@ -98,6 +114,8 @@ static int do_hello(struct sp_client *client, const void *message, size_t length
 		/* not the first: a forked child, or a new program */
 		if (!client->is_entered)
 			error = enter(client, hello);
+		else
+			take_number(client);
 	}
 	if (!error) {
 		if (!client->is_entered)
@@ -134,6 +152,18 @@ static int do_leave(struct sp_client *client, const void *message, size_t length
 	else
 		answer(client, &hello->head, error);
 	return error;
+}
+
+/* ---- CHILD ---- */
+
+static int do_child(struct sp_client *client, size_t length, const struct sp_sender *sender)
+{
+	if (length != sizeof(struct rump_sp_message))
+		return -EBADMSG;
+	/* HELLO will tell where to probe its memory */
+	sp_client_identify(client, sender, 0);
+	take_number(client);
+	return 0;
 }
 
 /* ---- channels ---- */
@@ -229,6 +259,7 @@ static int do_exec(struct sp_client *client, const void *message, size_t length,
 	}
 	/* the memory is another: HELLO will tell where to probe it */
 	sp_client_identify(client, sender, 0);
+	take_number(client);
 	sp_channels_close(client, 0, false);
 	return job_start(client, exec_job, message, length);
 }
@@ -302,6 +333,8 @@ int sp_message(struct sp_client *client, const void *message, size_t length,
 		return do_interrupt(client, message, length);
 	case RUMP_SP_EXEC:
 		return do_exec(client, message, length, sender);
+	case RUMP_SP_CHILD:
+		return do_child(client, length, sender);
 	case RUMP_SP_HALT:
 		return do_halt(client, message, length);
 	default:

@@ -165,3 +165,56 @@ host_network() {
 		exec 8>&-
 	'
 }
+
+@test "an interface goes to the namespace of a process by its pid, whoever started it" {
+	needs=(unshare)
+	on_each_kernel network '
+		# from here on the shell is a process of the kernel, and its children are copies of it
+		read -r _ </proc/net/dev
+		mkfifo "$T/go"
+		for way in "exec unshare -n" "unshare -n" "unshare -nf"; do
+			rm -f "$T/pid"
+			# the program, or a shell that never calls the kernel itself
+			( $way sh -c "echo \$\$ >$T/pid.new; mv $T/pid.new $T/pid
+				read -r _ <$T/go; ip -br link; ip link del right" >"$T/links"; : ) &
+			soon [ -s "$T/pid" ]
+			ip link add left type veth peer name right
+			ip link set right netns "$(<"$T/pid")"
+			! ip link show right 2>/dev/null || false
+			echo >"$T/go"
+			wait $!
+			grep -q "^right" "$T/links"
+			! ip link show left 2>/dev/null || false
+		done
+		# a child that runs no other program, and makes no call
+		( read -r _ <"$T/go" ) &
+		soon [ -e "/rump/proc/$!" ]
+		echo >"$T/go"
+		wait $!
+		rm "$T/go"
+	'
+}
+
+@test "network namespaces that are made faster than they end: no call is refused, none is left" {
+	needs=(unshare python3)
+	cat >unshare.py <<-"EOF"
+		import ctypes, errno, sys
+		libc = ctypes.CDLL(None, use_errno=True)
+		def unshare():
+		    return 0 if not libc.unshare(0x40000000) else ctypes.get_errno()
+		assert not any(unshare() for _ in range(1000))
+		# those that somebody has are in nobody's way but their own
+		held = []
+		while not (error := unshare()):
+		    held.append(open("/proc/thread-self/ns/net"))
+		assert error == errno.ENOSPC, error
+		assert 8 <= len(held) <= 16, len(held)
+	EOF
+	on_each_kernel network '
+		echo 16 >/rump/proc/sys/user/max_net_namespaces
+		timeout 120 python3 unshare.py
+		for i in {1..100}; do
+			unshare -n true
+		done
+	'
+}

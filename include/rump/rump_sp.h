@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUMP_SP_MAGIC	0x706d7572U	/* "rump" */
-#define RUMP_SP_VERSION 2
+#define RUMP_SP_VERSION 3
 
 /* ---- control messages ---- */
 
@@ -64,6 +64,11 @@ enum rump_sp_type {
 	 * the call's result
 	 */
 	RUMP_SP_EVENT,
+	/*
+	 * struct rump_sp_message, from a forked child before anything else: its credentials
+	 * say which process of the host it is; no answer
+	 */
+	RUMP_SP_CHILD,
 };
 
 struct rump_sp_message {

@@ -20,7 +20,7 @@
 #error "rumpuser.h is for rump kernels and hypercall implementations; programs include <rump/rump.h>"
 #endif
 
-#define RUMPUSER_VERSION 4
+#define RUMPUSER_VERSION 5
 
 struct rump_thread;		/* the kernel's object of a host thread */
 struct rumpuser_file_info;
@@ -237,6 +237,12 @@ struct rumpuser_upcalls {
 	int (*process_fork)(const struct rumpuser_client *client);
 	/* closes all descriptors of the caller's process but `keep`, names it */
 	int (*process_exec)(const char *name, const unsigned int *keep, unsigned int count);
+	/*
+	 * The program of a copied process has said which process it is on the host: the pid
+	 * that the process has from now on, host_pid if that is free and no lwp has been made
+	 * yet.
+	 */
+	int (*process_known)(int pid, int host_pid);
 	/*
 	 * Kills it: its calls end, the lwps go.  Returns at once; client->gone() tells the
 	 * end.

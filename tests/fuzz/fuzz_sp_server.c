@@ -112,6 +112,13 @@ static int process_end(int pid)
 	return 0;
 }
 
+static int process_known(int pid, int host_pid)
+{
+	REQUIRE(pid >= 1 && pid <= CLIENTS_MAX && host_pid > 0);
+	/* the host's number is taken, always */
+	return fuzz_u8(input) & 1 ? pid : -ESRCH;
+}
+
 static int process_exec(const char *name, const unsigned int *keep, unsigned int count)
 {
 	REQUIRE(strnlen(name, 16) < 16);
@@ -306,6 +313,7 @@ static const struct rumpuser_upcalls upcalls = {
 	.process_new = make_process,
 	.process_fork = make_process,
 	.process_exec = process_exec,
+	.process_known = process_known,
 	.process_end = process_end,
 	.thread_join = thread_join,
 	.thread_leave = thread_leave,
@@ -400,6 +408,8 @@ static size_t some_length(uint8_t type)
 		return sizeof(struct rump_sp_exec) + (how >> 5) * sizeof(uint32_t);
 	case RUMP_SP_HALT:
 		return sizeof(struct rump_sp_halt);
+	case RUMP_SP_CHILD:
+		return sizeof(struct rump_sp_message);
 	}
 	return how;
 }
@@ -508,7 +518,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		is_going = one_message(client, RUMP_SP_HELLO);
 	while (is_going && in.size) {
 		if (fuzz_u8(input) & 1 || !client->is_entered) {
-			is_going = one_message(client, fuzz_u8(input) % (RUMP_SP_LEAVE + 2));
+			is_going = one_message(client, fuzz_u8(input) % (RUMP_SP_CHILD + 2));
 		} else {
 			if (!channel)
 				channel = sp_channel_new(client, &error);

@@ -102,6 +102,8 @@ static void test_garbage(void)
 	bad("a type that is none", true, &head, sizeof(head));
 	head.type = RUMP_SP_SOCKET;
 	bad("a type that only servers send", true, &head, sizeof(head));
+	head.type = RUMP_SP_CHILD;
+	bad("who is a child, before hello", false, &head, sizeof(head));
 	head.type = RUMP_SP_HELLO;
 	bad("hello without magic", false, &head, sizeof(head));
 	hello.head = (struct rump_sp_message){.length = sizeof(hello), .type = RUMP_SP_HELLO};
@@ -408,12 +410,15 @@ static void test_fork(void)
 
 	/* in a process of its own: who it is the host says */
 	other = fork_peer(&child);
+	fake.knowns = 0;
 	pid = fork();
 	if (!pid) {
 		struct rump_sp_hello hello = hello_make(true);
+		struct rump_sp_message here;
 
 		hello.pid = 1;
-		_exit(peer_hello(&other, hello)				   ? 1
+		_exit(peer_send(&other, &here, sizeof(here), RUMP_SP_CHILD) ? 7
+		      : peer_hello(&other, hello)			   ? 1
 		      : !(other.welcome.flags & RUMP_SP_DIRECT)		   ? 2
 		      : peer_channel(&other)				   ? 3
 		      : peer_call(&other, FAKE_SIGNAL_PROCESS, SIGTERM, 0) ? 4
@@ -422,6 +427,7 @@ static void test_fork(void)
 	}
 	waitpid(pid, &status, 0);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM, "a forked process gets its signals");
+	ok(fake.knowns == 2 && fake.known_host_pid == pid, "which it is was told twice");
 	/* we have a copy of its connection, and yet it has ended */
 	ok(eventually(clients() == 1), "its end is seen in spite of copies");
 	close(other.fd);

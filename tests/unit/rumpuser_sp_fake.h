@@ -61,6 +61,7 @@ static struct {
 	int blocked; /* threads in FAKE_BLOCK */
 	int exports, releases;
 	void *event; /* of the last event_attach */
+	int knowns, known_host_pid;
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static __thread struct fake_process *fake_self;
@@ -131,6 +132,16 @@ static int fake_exec(const char *name, const unsigned int *keep, unsigned int co
 	fake.execs++;
 	pthread_mutex_unlock(&fake.lock);
 	return 0;
+}
+
+static int fake_known(int pid, int host_pid)
+{
+	pthread_mutex_lock(&fake.lock);
+	fake.knowns++;
+	fake.known_host_pid = host_pid;
+	pthread_mutex_unlock(&fake.lock);
+	/* the number is another process' */
+	return pid;
 }
 
 static int fake_end(int pid)
@@ -351,6 +362,7 @@ static const struct rumpuser_upcalls fake_upcalls = {
 	.process_new = fake_new,
 	.process_fork = fake_fork,
 	.process_exec = fake_exec,
+	.process_known = fake_known,
 	.process_end = fake_end,
 	.thread_join = fake_join,
 	.thread_leave = fake_leave,

@@ -16,6 +16,7 @@
 #include <linux/mount.h>
 #include <uapi/linux/mount.h>
 #include <linux/namei.h>
+#include <linux/prctl.h>
 #include <linux/rtnetlink.h>
 #include <linux/sched.h>
 #include <linux/syscalls.h>
@@ -29,6 +30,7 @@
 #include "../drivers/net/netconfig.h"
 #include "../drivers/net/resolver.h"
 #include "../drivers/sockin/claim.h"
+#include "lwp.h"
 #include "module_index.h"
 #include "nfs_options.h"
 
@@ -483,17 +485,24 @@ static void io_done(struct rumpuser_io *io)
 {
 }
 
-/* Rump processes have the ids of their host processes, where they are free. */
-static int host_pid(const struct rumpuser_ops *user)
+static long host_call(const struct rumpuser_ops *user, long nr, unsigned long a1, unsigned long a2)
 {
 	struct rumpuser_io io = {
 		.op = RUMPUSER_IO_CALL,
-		.call_nr = __NR_getpid,
+		.call_nr = nr,
+		.call_args = { a1, a2 },
 		.done = io_done,
 	};
 
 	user->io_run(&io);
 	return io.result;
+}
+
+/* Rump processes have the names of their host processes, and the ids where they are free. */
+static void identify(const struct rumpuser_ops *user)
+{
+	rump_host_pid = host_call(user, __NR_getpid, 0, 0);
+	host_call(user, __NR_prctl, PR_GET_NAME, (unsigned long)rump_host_name);
 }
 
 static long init_once(void)
@@ -510,7 +519,7 @@ static long init_once(void)
 		return err;
 	rump_memory_size = memory.size;
 	make_command_line(user);
-	rump_host_pid = host_pid(user);
+	identify(user);
 	err = rump_boot(user, rump_ncpu);
 	if (err) {
 		rump_boot_error_set("the kernel does not start: error %ld", -err);

@@ -25,10 +25,8 @@
  * its service thread may be taken over by whoever enters before that has woken up; others
  * get what they were given.
  *
- * Each vCPU has one service thread.  It sleeps until the next clock event, sets the timer bit
- * on time also while the vCPU is held, and runs what is left over when no other thread is
- * there.  An idle kernel has no deadline and costs nothing.  What a service thread cannot
- * see, another one watches for while the kernel is busy (watch_loop).
+ * Each vCPU has one service thread, which runs what is left over when no other thread is
+ * there (service.c).
  *
  *	rump_syscall -> rump_enter -> vcpu_run -> (kernel stacks) -> back
  *	                          \-> thread_wait <- vcpu_give, rump_kick
@@ -42,10 +40,11 @@
 #include <linux/sched/task_stack.h>
 #include <linux/start_kernel.h>
 #include <linux/cpumask.h>
-#include <linux/time64.h>
 #include <asm/rump.h>
 #include <asm/syscall.h>
 #include <asm/unistd.h>
+#include "entry.h"
+#include "lwp.h"
 #include "notify.h"
 #include "watch.h"
 
@@ -142,6 +141,16 @@ struct rump_thread *rump_thread_current(void)
 	thread = thread_new(user);
 	if (thread)
 		user->set_thread(thread);
+	return thread;
+}
+
+struct rump_thread *rump_thread_own(const struct rumpuser_ops *user)
+{
+	struct rump_thread *thread = thread_new(user);
+
+	/* it runs a vCPU as one that is on its way out: others' lwps are not its own */
+	if (thread)
+		thread->done = 1;
 	return thread;
 }
 
@@ -264,7 +273,7 @@ static __always_inline void vcpu_run(struct rump_vcpu *v, struct rump_thread *th
 }
 
 /* Nothing, where a service thread's was taken over. */
-static void take_given(struct rump_thread *thread)
+void rump_take_given(struct rump_thread *thread)
 {
 	u32 given = __atomic_exchange_n(&thread->given, 0, __ATOMIC_SEQ_CST);
 	struct rump_vcpu *v;
@@ -401,7 +410,7 @@ static noinline void thread_wait(struct rump_thread *thread)
 				cpu_pause();		/* claimed: a vCPU is on its way */
 			if (rung && rung->p.cpu != thread->given - 1)
 				rump_raise(rung->p.cpu, RUMP_IRQ_IO, thread->user);
-			take_given(thread);
+			rump_take_given(thread);
 		}
 		if (rung)
 			rump_run_pending(rung, thread);
@@ -571,7 +580,7 @@ static bool end_call(struct rump_thread *thread)
 	if (!__atomic_exchange_n(&thread->waiting, 0, __ATOMIC_SEQ_CST)) {
 		if (!READ_ONCE(thread->given))
 			return false;
-		take_given(thread);
+		rump_take_given(thread);
 	}
 	rump_interrupt(thread, thread->user);
 	thread_wait(thread);
@@ -595,145 +604,6 @@ static void thread_exit(struct rump_thread *thread)
 	thread_free(thread);
 }
 
-/* ---- the watch ---- */
-
-/*
- * Two things no service thread can see: that a deadline of its vCPU is over while
- * it runs the vCPU itself, and that interrupts are not taken because the kernel
- * is in a loop that looks at nothing but need_resched() (io_uring's SQPOLL).  One
- * thread watches for all, in steps of a tick, while there is anything to watch.
- */
-#define WATCH_PERIOD	(NSEC_PER_SEC / HZ)
-
-static u32 watch_is_on;
-
-static void watch_on(const struct rumpuser_ops *user)
-{
-	if (!READ_ONCE(watch_is_on) && !__atomic_exchange_n(&watch_is_on, 1, __ATOMIC_SEQ_CST))
-		user->wake(&watch_is_on, 1);
-}
-
-static bool needs_watch(const struct rump_vcpu *v)
-{
-	return READ_ONCE(v->service) && READ_ONCE(v->lock) &&
-	       (!__atomic_load_n(&v->service_until, __ATOMIC_SEQ_CST) ||
-		READ_ONCE(v->p.pending) & RUMP_IRQ_TIMER);
-}
-
-static bool watch(struct rump_vcpu *v, bool *was_pending, u64 now)
-{
-	u64 deadline = READ_ONCE(v->deadline);
-
-	if (!needs_watch(v)) {
-		*was_pending = false;
-		return false;
-	}
-	/* a whole step with the timer's bit set: the task that runs is the one that ran */
-	if (READ_ONCE(v->p.pending) & RUMP_IRQ_TIMER) {
-		if (*was_pending && READ_ONCE(v->p.irq_enabled))
-			set_tsk_need_resched(READ_ONCE(v->p.current_task));
-		*was_pending = true;
-		return true;
-	}
-	*was_pending = false;
-	if (deadline && now >= deadline &&
-	    __atomic_compare_exchange_n(&v->deadline, &deadline, 0, false, __ATOMIC_SEQ_CST,
-					__ATOMIC_RELAXED))
-		rump_raise(v->p.cpu, RUMP_IRQ_TIMER, rump_user);
-	return true;
-}
-
-static void watch_loop(void *arg)
-{
-	static bool was_pending[NR_CPUS];
-	static u32 pause;
-	const struct rumpuser_ops *user = arg;
-	unsigned int cpu;
-	bool is_on;
-
-	for (;;) {
-		is_on = false;
-		for (cpu = 0; cpu < rump_ncpu; cpu++)
-			is_on |= watch(&rump_vcpus[cpu], &was_pending[cpu], user->clock_mono());
-		if (is_on) {
-			user->wait(&pause, 0, user->clock_mono() + WATCH_PERIOD);
-			continue;
-		}
-		__atomic_store_n(&watch_is_on, 0, __ATOMIC_SEQ_CST);
-		for (cpu = 0; cpu < rump_ncpu; cpu++)
-			is_on |= needs_watch(&rump_vcpus[cpu]);
-		if (!is_on)
-			user->wait(&watch_is_on, 0, 0);
-		WRITE_ONCE(watch_is_on, 1);
-	}
-}
-
-/* ---- service threads ---- */
-
-static void service_loop(void *arg)
-{
-	struct rump_vcpu *v = arg;
-	struct rump_thread *self = v->service;
-
-	self->user->set_thread(self);
-	self->host_tid = self->user->thread_id();
-	for (;;) {
-		u64 deadline = READ_ONCE(v->deadline);
-
-		if (deadline && self->user->clock_mono() >= deadline &&
-		    __atomic_compare_exchange_n(&v->deadline, &deadline, 0, false,
-						__ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
-			__atomic_fetch_or(&v->p.pending, RUMP_IRQ_TIMER, __ATOMIC_SEQ_CST);
-			deadline = READ_ONCE(v->deadline);
-		}
-		if (READ_ONCE(self->given)) {
-			watch_on(self->user);
-			take_given(self);
-			continue;
-		}
-		if (READ_ONCE(v->p.pending) && vcpu_trylock(v, owner_of(self))) {
-			watch_on(self->user);
-			vcpu_run(v, self);
-			continue;
-		}
-		if (READ_ONCE(v->p.pending) & RUMP_IRQ_TIMER)
-			watch_on(self->user);
-		__atomic_store_n(&v->service_until, deadline ? deadline : U64_MAX,
-				 __ATOMIC_SEQ_CST);
-		if (READ_ONCE(v->deadline) == deadline && !READ_ONCE(self->given) &&
-		    !(READ_ONCE(v->p.pending) && !READ_ONCE(v->lock)))
-			self->user->wait(&self->futex, 0, deadline);
-		__atomic_store_n(&v->service_until, 0, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&self->futex, 0, __ATOMIC_SEQ_CST);
-	}
-}
-
-struct rump_thread *rump_thread_own(const struct rumpuser_ops *user)
-{
-	struct rump_thread *thread = thread_new(user);
-
-	/* it runs a vCPU as one that is on its way out: others' lwps are not its own */
-	if (thread)
-		thread->done = 1;
-	return thread;
-}
-
-void rump_service_start(unsigned int cpu, const struct rumpuser_ops *user)
-{
-	struct rump_vcpu *v = &rump_vcpus[cpu];
-	struct rump_thread *self = thread_new(user);
-	char name[] = "rump-vcpu00";
-
-	BUG_ON(!self);
-	self->is_service = true;
-	self->done = 1;
-	v->service = self;
-	name[sizeof(name) - 3] += cpu / 10;
-	name[sizeof(name) - 2] += cpu % 10;
-	if (user->thread_create(service_loop, v, name))
-		panic("no host thread for vCPU %u", cpu);
-}
-
 /* ---- boot ---- */
 
 static void forked(void)
@@ -754,6 +624,7 @@ const struct rumpuser_upcalls rump_upcalls = {
 	.process_new = rump_process_new,
 	.process_fork = rump_process_fork,
 	.process_exec = rump_process_exec,
+	.process_known = rump_process_known,
 	.process_end = rump_process_end,
 	.thread_join = rump_thread_join,
 	.thread_leave = rump_thread_leave,
@@ -791,7 +662,7 @@ long rump_boot(const struct rumpuser_ops *user, unsigned int ncpu)
 	thread->done = 0;
 	thread->request = 1;
 	rump_service_start(0, user);
-	if (user->thread_create(watch_loop, (void *)user, "rump-watch"))
+	if (rump_watch_start(user))
 		return -EAGAIN;
 	push_entry(&rump_vcpus[0], thread);
 	vcpu_run(&rump_vcpus[0], thread);

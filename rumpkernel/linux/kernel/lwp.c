@@ -19,6 +19,7 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/jobctl.h>
 #include <linux/sched/signal.h>
@@ -43,6 +44,7 @@ static DECLARE_WAIT_QUEUE_HEAD(process1_wait);
 struct rump_process rump_process0 = { .wait = &process0_wait, .stays = true };
 struct rump_process rump_process1 = { .wait = &process1_wait, .stays = true };
 int rump_host_pid;
+char rump_host_name[TASK_COMM_LEN] = "rump";
 
 LIST_HEAD(rump_processes);
 DEFINE_SPINLOCK(rump_process_lock);
@@ -344,10 +346,13 @@ void __noreturn rump_keeper_loop(struct rump_process *process)
 
 static int process0_start(void *arg)
 {
-	set_task_comm(current, "rump");
+	set_task_comm(current, rump_host_name);
 	rump_process_add(&rump_process0);
 	rump_keeper_loop(&rump_process0);
 }
+
+/* what tasks without a host process begin with: few hosts give such numbers */
+#define OWN_PIDS	(PID_MAX_LIMIT / 4 * 3)
 
 /*
  * Ids are the host's, where they are free.  Linux's default for threads leaves seven
@@ -363,6 +368,7 @@ static void raise_limits(void)
 	loff_t pos = 0;
 
 	pid_max = PID_MAX_LIMIT;
+	idr_set_cursor(&init_pid_ns.idr, OWN_PIDS);
 	task_lock(current->group_leader);
 	current->signal->rlim[RLIMIT_NOFILE].rlim_max = sysctl_nr_open;
 	task_unlock(current->group_leader);

@@ -10,6 +10,9 @@
 extern struct list_head rump_processes;
 extern spinlock_t rump_process_lock;
 
+/* of the program that has the kernel in it */
+extern char rump_host_name[TASK_COMM_LEN];
+
 /* A process that still takes lwps, or NULL.  With rump_process_lock. */
 struct rump_process *rump_process_find(pid_t pid);
 /*
@@ -32,6 +35,16 @@ bool rump_namespaces_differ(const struct rump_process *process);
 void rump_namespaces_take(struct rump_process *process);
 /* The current task has others: so has the keeper, and with it the lwps to come. */
 void rump_namespaces_changed(void);
+/*
+ * There was no room for another namespace.  true: some that nobody is in any more have yet to
+ * end, and a moment has passed.  false: none, it is later than `until' (jiffies), or the caller
+ * was killed.
+ */
+bool rump_namespaces_wait(unsigned long until);
+
+/* ---- pids.c ---- */
+/* The upcall. */
+int rump_process_known(int pid, int host_pid);
 
 /* ---- remote.c ---- */
 /* By pid 1: what a thread without an lwp asks for. */

@@ -10,13 +10,21 @@
  * Linux reads a task's own namespaces without a lock, so nobody else may change the keeper's:
  * it may be cloning a lwp on another vCPU.  It is told where to go and goes there itself,
  * between two clones, and the lwp's call waits for that, for /proc/PID/ns tells of the keeper.
+ *
+ * Linux ends network namespaces that nobody is in any more later, by a worker, and until then
+ * they count against the user's limit.  That is small with little memory, and threads that
+ * call may be ahead of kernel threads here: who comes against it waits for the worker.
  */
+#include <linux/cred.h>
 #include <linux/fs_struct.h>
+#include <linux/jiffies.h>
 #include <linux/nsproxy.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 #include <linux/wait.h>
+#include <net/net_namespace.h>
 #include <asm/rump.h>
 #include "lwp.h"
 
@@ -118,4 +126,28 @@ void rump_namespaces_changed(void)
 	spin_unlock_irq(&rump_process_lock);
 	if (moves_keeper)
 		wait_event(move_wait, smp_load_acquire(&move.is_done));
+}
+
+/* ---- those that are about to end ---- */
+
+/* Of the caller's user: counted, but no more in the list or on the way out of it. */
+static bool are_ending(void)
+{
+	struct ucounts *ucounts = current_ucounts();
+	long alive = 0;
+	struct net *net;
+
+	rcu_read_lock();
+	for_each_net_rcu(net)
+		alive += net->ucounts == ucounts && refcount_read(&net->ns.count);
+	rcu_read_unlock();
+	return atomic_long_read(&ucounts->ucount[UCOUNT_NET_NAMESPACES]) > alive;
+}
+
+bool rump_namespaces_wait(unsigned long until)
+{
+	if (!are_ending() || time_after(jiffies, until))
+		return false;
+	schedule_timeout_killable(1);
+	return !fatal_signal_pending(current);
 }

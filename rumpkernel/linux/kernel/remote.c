@@ -133,7 +133,10 @@ static long start_client(const struct rumpuser_client *client, struct client_sta
 	new->process.client.signal = client->signal;
 	new->process.client.gone = client->gone;
 	new->process.client.host = client->host;
-	strscpy(start->name, *client->name ? client->name : "client", sizeof(start->name));
+	if (start->parent)
+		get_task_comm(start->name, current);
+	else
+		strscpy(start->name, *client->name ? client->name : "client", sizeof(start->name));
 	start->client = new;
 	pid = rump_clone(&args, client->pid);
 	if (pid >= 0) {

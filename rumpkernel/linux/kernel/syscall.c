@@ -293,13 +293,20 @@ CHANGES_CREDS(unshare)
 
 /* ---- namespaces: likewise ---- */
 
+/* how long a call waits for the end of namespaces that are in its way */
+#define NAMESPACES_END_TIME	(10 * HZ)
+
 #define CHANGES_NAMESPACES(name)							\
 	static long namespaces_##name(unsigned long a1, unsigned long a2,		\
 				      unsigned long a3, unsigned long a4,		\
 				      unsigned long a5, unsigned long a6)		\
 	{										\
-		long ret = creds_##name(a1, a2, a3, a4, a5, a6);			\
+		unsigned long until = jiffies + NAMESPACES_END_TIME;			\
+		long ret;								\
 											\
+		do									\
+			ret = creds_##name(a1, a2, a3, a4, a5, a6);			\
+		while (ret == -ENOSPC && rump_namespaces_wait(until));			\
 		if (!ret)								\
 			rump_namespaces_changed();					\
 		return ret;								\
