@@ -11,7 +11,7 @@
  *	/proc/net /proc/self/net /proc/PID/net /proc/sys/net
  *	/sys/class/net /sys/class/bluetooth /sys/class/ieee80211 /sys/devices/virtual/net
  *	/dev/net/tun /dev/ppp /dev/rfkill /dev/vhci
- *	/run/netns /var/run/netns, /proc/PID/ns/net: netns.c
+ *	/run/netns /var/run/netns, /proc/PID/ns/net, /proc/PID/fd of others: netns.c
  *
  * are the rump kernel's, whether it has mounted its /proc and /sys or not.  /proc/PID/net of
  * a process that the rump kernel does not know stays the host's.

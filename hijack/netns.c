@@ -101,7 +101,7 @@ int netns_find_name(const char *path, struct place *ret)
 	return 1;
 }
 
-/* ---- /proc/PID/ns/net ---- */
+/* ---- /proc/PID/ns/net, /proc/PID/fd of others ---- */
 
 #define NAMESPACE "ns/net"
 
@@ -118,7 +118,14 @@ static const char *behind_own(const char *text, const char *word, long own)
 	return end + 1;
 }
 
-/* "PID/" or "PID/task/TID/" of somebody else, and NAMESPACE. */
+/* NAMESPACE, or descriptors: whose socket it is that `ss -p' lists. */
+static bool is_of_network(const char *text)
+{
+	return !strcmp(text, NAMESPACE) ||
+	       (!strncmp(text, "fd", 2) && (!text[2] || text[2] == '/'));
+}
+
+/* "PID/" or "PID/task/TID/" of somebody else, and what tells of its network. */
 static bool names_process(const char *text)
 {
 	long number;
@@ -126,7 +133,7 @@ static bool names_process(const char *text)
 	if (*text < '1' || *text > '9')
 		return false;
 	number = get_decimal(&text);
-	if (number < 0 || *text++ != '/')
+	if (number < 0 || *text++ != '/' || number == host(SYS_getpid))
 		return false;
 	if (!strncmp(text, "task/", 5)) {
 		text += 5;
@@ -134,7 +141,7 @@ static bool names_process(const char *text)
 		if (number < 0 || *text++ != '/')
 			return false;
 	}
-	return !strcmp(text, NAMESPACE);
+	return is_of_network(text);
 }
 
 /* Our own processes have other numbers there when theirs were taken. */

@@ -218,3 +218,39 @@ host_network() {
 		done
 	'
 }
+
+@test "ss -p names the program whose socket it is, and its pid" {
+	needs=(python3 nc)
+	on_each_kernel network '
+		# the shell is known to the kernel: its children are copies of it
+		read -r _ </proc/net/dev
+		nc -l 127.0.0.1 5000 </dev/null >/dev/null &
+		nc=$!
+		# a worker that runs no other program has the socket with its parent
+		timeout 120 python3 -c "
+import os, socket, time
+s = socket.create_server((\"127.0.0.1\", 5001))
+pid = os.fork()
+if not pid:
+    s.getsockname()
+    time.sleep(100)
+open(\"$T/worker.new\", \"w\").write(str(pid))
+os.rename(\"$T/worker.new\", \"$T/worker\")
+os.wait()" &
+		python=$!
+		is_there() { ss -Htln "sport = :5000" | grep -q LISTEN; }
+		soon is_there
+		soon [ -s "$T/worker" ]
+		worker=$(<"$T/worker")
+		ss -Htlnp "sport = :5000" >"$T/nc"
+		ss -Htlnp "sport = :5001" >"$T/python"
+		cat "$T/nc" "$T/python"
+		grep -q "users:((\"nc\",pid=$nc,fd=[0-9]*))" "$T/nc"
+		grep -q "(\"python3\",pid=$worker,fd=" "$T/python"
+		[ "$(grep -o "\"python3\",pid=" "$T/python" | wc -l)" = 2 ]
+		kill $worker $nc
+		wait $python || :
+		wait $nc || :
+		rm "$T/worker"
+	'
+}
