@@ -171,6 +171,7 @@ static struct rumpuser_ops ops = {
 	.panic = panic_now,
 	.exit = exit_now,
 	.complain = console_complain,
+	.tell = sp_client_tell,
 
 	.memory_create = memory_create,
 	.map = memory_map,

@@ -70,6 +70,8 @@ void random_bytes(void *buffer, unsigned long length);
 void console_init(void);
 void console_write(const char *text, unsigned long length);
 void console_complain(const char *text, unsigned long length);
+/* in sp_peer.c: a line for the user of a private server, at the client's stderr */
+void sp_client_tell(void *client_host, const char *text, unsigned long length);
 
 /* ---- panic.c ---- */
 void panic_now(void) __attribute__((noreturn));

@@ -7,16 +7,21 @@
  * connection's (SO_PEERCRED).  Its process is the sender of HELLO or EXEC, as the host
  * says (SCM_CREDENTIALS): the connection may have been inherited.
  */
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sp.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_send_signal 424
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
 #endif
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -143,6 +148,31 @@ bool sp_client_is_signallable(const struct sp_client *client)
 {
 	return client->pidfd >= 0 &&
 	       !host_call(SYS_pidfd_send_signal, file_fd(client->pidfd), 0, NULL, 0);
+}
+
+/*
+ * Its open stderr itself, so that what the client writes comes behind this.  Nothing that
+ * would have to wait is written: a vCPU is held.
+ */
+void sp_client_tell(void *client_host, const char *text, unsigned long length)
+{
+	struct sp_client *client = client_host;
+	int pid = atomic_load(&client->host_pid);
+	struct pollfd poll = {.events = POLLOUT};
+	long process;
+
+	if (!client->policy->leave || !pid)
+		return;
+	process = host_call(SYS_pidfd_open, pid, 0);
+	if (process < 0)
+		return;
+	poll.fd = (int)host_call(SYS_pidfd_getfd, process, STDERR_FILENO, 0);
+	host_call(SYS_close, process);
+	if (poll.fd < 0)
+		return;
+	if (host_call(SYS_poll, &poll, 1, 0) > 0 && poll.revents & POLLOUT)
+		host_call(SYS_write, poll.fd, text, length);
+	host_call(SYS_close, poll.fd);
 }
 
 /* ---- messages ---- */

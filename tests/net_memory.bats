@@ -90,3 +90,14 @@ for _ in range(1000):
 	kill -9 "$SERVER_PID"
 	wait_until 20 _is_gone "$SERVER_PID"
 }
+
+@test "no memory left in a private server: the user who knows of no server is told once" {
+	export RUMP_MEMLIMIT=32m RUMP_TEST_KERNEL=spawn
+	local status=0
+	rump_with 'path=/rump,mount=tmpfs none /big size=1g' \
+		bash -c 'python3 -c "$1"; exit $?' bash "$HOLD" 2>"$T/errors" || status=$?
+	cat "$T/errors"
+	[ $status = 137 ]
+	[ "$(grep -cxF "$WHY" "$T/errors")" = 1 ]
+	! grep -F "rump kernel" "$T/errors" | grep -vxF "$WHY" || false
+}

@@ -166,7 +166,7 @@ struct rumpuser_client {
 	unsigned int group_count;
 	unsigned int groups[RUMPUSER_GROUPS_MAX];
 	char name[16];
-	void *host;		/* for the next two */
+	void *host;		/* for the next two, and tell() */
 	/*
 	 * A signal for the process while none of its threads is in a call; SIGKILL also
 	 * means that it was killed in the rump kernel.  Does not block; from kernel stacks.
@@ -401,6 +401,8 @@ struct rumpuser_ops {
 	void (*exit)(int status);
 	/* stderr gets text at once, whatever RUMP_VERBOSE says */
 	void (*complain)(const char *text, unsigned long length);
+	/* the same to the user of a client (its host) where nobody reads our stderr */
+	void (*tell)(void *client_host, const char *text, unsigned long length);
 
 	/* ---- memory ---- */
 	/* makes the memfd and maps it at RUMP_MEMORY_BASE; reserves the vmalloc range */

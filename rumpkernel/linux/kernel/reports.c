@@ -23,6 +23,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <asm/rump.h>
+#include "lwp.h"
 #include "reports.h"
 
 #ifdef CONFIG_RUMP_DEBUG
@@ -57,6 +58,24 @@ void rump_report_replay(void)
 		console_flush_on_panic(CONSOLE_REPLAY_ALL);
 }
 
+/*
+ * A private server's stderr is a log that nobody knows of: its family's user is told at the
+ * stderr of the client whose call found no memory, or else of any.
+ */
+static void tell_user(const char *text, unsigned int length)
+{
+	struct rump_process *process, *found = NULL;
+
+	spin_lock_irq(&rump_process_lock);
+	list_for_each_entry(process, &rump_processes, list)
+		if (rump_is_client(process) && !process->is_ending &&
+		    (!found || process == current->thread.process))
+			found = process;
+	if (found)
+		hyp()->tell(found->client.host, text, length);
+	spin_unlock_irq(&rump_process_lock);
+}
+
 /* The OOM killer is about to look for a victim; it asks again until that one is gone. */
 static int on_oom(struct notifier_block *block, unsigned long unused, void *ret_freed)
 {
@@ -78,6 +97,7 @@ static int on_oom(struct notifier_block *block, unsigned long unused, void *ret_
 			   "rump kernel: out of memory (%lu MiB), a program is killed: RUMP_MEMLIMIT raises it\n",
 			   rump_memory_size / SZ_1M);
 	hyp()->complain(text, length);
+	tell_user(text, length);
 	return NOTIFY_OK;
 }
 
