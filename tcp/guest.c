@@ -228,14 +228,16 @@ static void guest_main(void *arg)
 	struct rumpsp_tcp_server *server = guest->server;
 	struct rumpsp_tcp *stream = guest->stream;
 	struct opened opened = {.control = -1};
+	char peer[ADDRESS_TEXT];
 	struct rump_sp_open open = {0};
 	int result = let_in(guest, &open, &opened);
 
 	unlist_guest(guest);
+	memcpy(peer, guest->peer, sizeof(peer));
 	free(guest);
 	server_is_less_busy(server);
 	if (result) {
-		stream_close(stream, 1);
+		/* it has been told why */
 	} else if (open.kind == RUMP_SP_OPEN_CHANNEL) {
 		socket_prepare(stream_fd(stream), true);
 		relay_channel(stream, opened.parcel);
@@ -251,6 +253,9 @@ static void guest_main(void *arg)
 		}
 		relay_control(server, stream, opened.control);
 	}
+	if (stream_is_late(stream))
+		server_log(server, peer, "a message has begun and does not go on");
+	stream_close(stream, 1);
 	server_put(server);
 }
 

@@ -213,14 +213,18 @@ static void run(struct relay *relay)
 			{.fd = stream_fd(relay->stream), .events = POLLIN},
 			{.fd = relay->session->fd, .events = POLLIN},
 		};
-		bool has_parcels = parcels_drop(relay->session, false);
+		unsigned long long until = 0, quiet_until = stream_quiet_until(relay->stream);
 		int ready;
 
+		if (parcels_drop(relay->session, false))
+			until = host_now() + PARCEL_LOOK;
 		if (relay->pending) {
 			fds[0].fd = -1;
 			fds[1].events |= POLLOUT;
+		} else if (quiet_until && (!until || quiet_until < until)) {
+			until = quiet_until;
 		}
-		ready = host_poll(fds, 2, has_parcels ? host_now() + PARCEL_LOOK : 0);
+		ready = host_poll(fds, 2, until);
 		if (ready < 0 && ready != -EINTR)
 			break;
 	}
@@ -243,6 +247,5 @@ void relay_control(struct rumpsp_tcp_server *server, struct rumpsp_tcp *stream, 
 	} else {
 		fd_drop_server(fd);
 	}
-	stream_close(stream, 1);
 	free(relay);
 }

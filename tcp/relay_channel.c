@@ -131,6 +131,5 @@ void relay_channel(struct rumpsp_tcp *stream, struct parcel *parcel)
 	}
 	session_detach(parcel->session, &attached);
 over:
-	stream_close(stream, 1);
 	parcel_free(parcel);
 }

@@ -49,6 +49,5 @@ void relay_event(struct rumpsp_tcp *stream, struct parcel *parcel)
 		run(stream, parcel->fd);
 		session_detach(parcel->session, &attached);
 	}
-	stream_close(stream, 1);
 	parcel_free(parcel);
 }

@@ -88,17 +88,17 @@ void parcel_free(struct parcel *parcel);
 bool parcels_drop(struct session *session, bool is_all);
 
 /* ---- relay.c ---- */
-/* until one side hangs up; fd: our end of the server's control connection; owns both */
+/* until one side hangs up; fd: our end of the server's control connection, which it owns */
 void relay_control(struct rumpsp_tcp_server *server, struct rumpsp_tcp *stream, int fd);
 /* what a message of the client's becomes: its length for the server, 0: nothing, or -EPROTO */
 long relay_from_client(uint8_t *message, size_t length);
 
 /* ---- relay_event.c ---- */
-/* until one side hangs up; owns both */
+/* until one side hangs up; owns the parcel */
 void relay_event(struct rumpsp_tcp *stream, struct parcel *parcel);
 
 /* ---- relay_channel.c ---- */
-/* until one side hangs up; owns both */
+/* until one side hangs up; owns the parcel */
 void relay_channel(struct rumpsp_tcp *stream, struct parcel *parcel);
 struct channel_relay {
 	struct rump_sp_channel *channel;

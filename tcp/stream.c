@@ -11,6 +11,9 @@
  * and save() can write it down.  Receiving keeps what has come of a record, and may be
  * interrupted and called again at any byte.  Sending is whole or fails; it holds a lock,
  * with signals blocked, so that a handler never finds it taken by its own thread.
+ *
+ * A peer may be silent for ever between two records, but not inside of one: a length that was
+ * changed on the way is known to be wrong by what follows, which then need not come.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -27,6 +30,8 @@
 #define WIRE_MAX (PREFIX + RUMP_SP_RECORD_MAX + OVERHEAD)
 #define SAVED_MAGIC 0x31706374 /* "tcp1" */
 #define PIECES_MAX 4
+/* for the next bytes of a record that has begun; as long as TCP waits for a peer (connect.c) */
+#define RECORD_TIME (25 * NSEC_PER_SEC)
 
 struct rumpsp_tcp {
 	/* what save() writes: up to `received`, then its first have bytes */
@@ -38,6 +43,8 @@ struct rumpsp_tcp {
 	struct host_lock lock; /* of sending and what it uses */
 	_Atomic uint32_t is_lost;
 	uint32_t is_server;
+	uint32_t is_late;		/* lost because a record did not go on */
+	unsigned long long quiet_until; /* when more of the record has to be there; 0: no matter */
 
 	uint8_t received[WIRE_MAX];
 	uint8_t message[RUMP_SP_RECORD_MAX]; /* the last one, decrypted */
@@ -77,6 +84,16 @@ int stream_start_receive(struct rumpsp_tcp *stream, const uint8_t key[32], const
 int stream_fd(const struct rumpsp_tcp *stream)
 {
 	return stream->fd;
+}
+
+unsigned long long stream_quiet_until(const struct rumpsp_tcp *stream)
+{
+	return stream->quiet_until;
+}
+
+bool stream_is_late(const struct rumpsp_tcp *stream)
+{
+	return stream->is_late;
 }
 
 void stream_cut(struct rumpsp_tcp *stream)
@@ -166,25 +183,43 @@ int stream_send(struct rumpsp_tcp *stream, const struct iovec *pieces, unsigned 
 
 /* ---- receiving ---- */
 
+/* None has come: -EAGAIN, or -ENOTCONN where it is too late for more. */
+static int none_came(struct rumpsp_tcp *stream)
+{
+	if (!stream->quiet_until || host_now() < stream->quiet_until)
+		return -EAGAIN;
+	stream->is_late = true;
+	return -ENOTCONN;
+}
+
 /* More bytes of the record: 0, -EAGAIN, -EINTR or -ENOTCONN. */
 static int fetch(struct rumpsp_tcp *stream, unsigned long long until)
 {
 	struct pollfd poll = {.fd = stream->fd, .events = POLLIN};
 	long got;
 
+	if (stream->have && !stream->quiet_until)
+		stream->quiet_until = host_now() + RECORD_TIME;
+	if (stream->quiet_until && (!until || until > stream->quiet_until))
+		until = stream->quiet_until;
 	if (until > 1) {
 		got = host_poll(&poll, 1, until);
-		if (got <= 0)
-			return got ? (int)got : -EAGAIN;
+		if (got < 0)
+			return (int)got;
+		if (!got)
+			return none_came(stream);
 	}
 	got = host_call(SYS_recvfrom, stream->fd, stream->received + stream->have,
 			sizeof(stream->received) - stream->have, until ? MSG_DONTWAIT : 0, NULL,
 			NULL);
-	if (got == -EINTR || got == -EAGAIN)
-		return (int)got;
+	if (got == -EAGAIN)
+		return none_came(stream);
+	if (got == -EINTR)
+		return -EINTR;
 	if (got <= 0)
 		return -ENOTCONN;
 	stream->have += (uint32_t)got;
+	stream->quiet_until = 0;
 	return 0;
 }
 
@@ -220,6 +255,9 @@ long stream_receive_here(struct rumpsp_tcp *stream, const uint8_t **ret_message,
 		error = fetch(stream, until);
 		if (error == -ENOTCONN)
 			break;
+		/* the time that is over is the record's */
+		if (error == -EAGAIN && !until)
+			continue;
 		if (error)
 			return error;
 	}

@@ -40,6 +40,10 @@ long stream_receive_here(struct rumpsp_tcp *stream, const uint8_t **ret_message,
 			 unsigned long long until);
 long stream_receive(struct rumpsp_tcp *stream, void *message, size_t size,
 		    unsigned long long until);
+/* when receiving has to be tried again, be there anything or not; 0: no matter */
+unsigned long long stream_quiet_until(const struct rumpsp_tcp *stream);
+/* it was lost because the peer fell silent inside of a message */
+bool stream_is_late(const struct rumpsp_tcp *stream);
 /* nothing goes in or out any more; wakes who waits */
 void stream_cut(struct rumpsp_tcp *stream);
 void stream_close(struct rumpsp_tcp *stream, int is_ours);

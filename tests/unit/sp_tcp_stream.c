@@ -189,7 +189,7 @@ struct proxy {
 /* Passes bytes on: false at the end. */
 static bool pass(struct proxy *proxy, int direction, int from, int to, long *count)
 {
-	static uint8_t buffer[65536];
+	static __thread uint8_t buffer[65536];
 	ssize_t got = recv(from, buffer, sizeof(buffer), 0);
 	long first = *count;
 
@@ -223,7 +223,7 @@ static void *proxy_main(void *arg)
 	fds[1].fd = connect_plain(server_url.port);
 	fds[0].events = fds[1].events = POLLIN;
 	for (;;) {
-		if (poll(fds, 2, 10000) <= 0)
+		if (poll(fds, 2, 60000) <= 0)
 			break;
 		if (fds[0].revents && !pass(proxy, 0, fds[0].fd, fds[1].fd, &counts[0]))
 			break;
@@ -271,10 +271,19 @@ static enum outcome through(struct proxy proxy, int *ret_result, struct config_e
 	return outcome;
 }
 
+/* bytes of the two handshakes, and from there on of the record that says open */
+static const long ends[2] = {72 + 56, 72 + 64};
+
+/* The first byte of the first message behind them. */
+static long opened_at(int direction)
+{
+	return ends[direction] + 4 + 17 +
+	       (direction ? (long)sizeof(struct rump_sp_opened)
+			  : (long)sizeof(struct rump_sp_open));
+}
+
 static void test_tampering(void)
 {
-	/* bytes of the two handshakes, and from there on of the record that says open */
-	static const long ends[2] = {72 + 56, 72 + 64};
 	struct config_error error = {""};
 	struct proxy none = {.direction = 0, .at = -1, .cut = -1, .repeat = -1}, proxy;
 	int result, not_refused = 0, silent = 0;
@@ -301,9 +310,7 @@ static void test_tampering(void)
 	is_int(silent, 0, "each says why");
 
 	for (int direction = 0; direction < 2; direction++) {
-		long opened = ends[direction] + 4 + 17 +
-			      (direction ? (long)sizeof(struct rump_sp_opened)
-					 : (long)sizeof(struct rump_sp_open));
+		long opened = opened_at(direction);
 
 		proxy = none;
 		proxy.direction = direction;
@@ -329,6 +336,52 @@ static void test_tampering(void)
 }
 
 /* A server that is none. */
+/*
+ * A length that says 32 KiB more than there is: the reader has half a message, and nothing
+ * more comes.  One that has read whole ones may wait for ever.
+ */
+static void test_half_a_message(void)
+{
+	uint64_t until = host_now() + 100 * NSEC_PER_SEC;
+	struct config_error error = {""};
+	struct rumpsp_tcp *streams[2], *idle;
+	struct proxy proxies[2];
+	pthread_t threads[2];
+	struct iovec piece;
+	int result;
+
+	idle = connect_to(&server_url, good_secret, RUMP_SP_OPEN_CONTROL, NULL, &result, &error);
+	ok(idle && echoes(idle, 100, 1), "a connection that will be idle");
+	for (int i = 0; i < 2; i++) {
+		struct rump_url url;
+
+		proxies[i] = (struct proxy){
+			.direction = i, .at = opened_at(i) + 1, .cut = -1, .repeat = -1};
+		proxy_listen(&proxies[i]);
+		pthread_create(&threads[i], NULL, proxy_main, &proxies[i]);
+		url = loopback_url(proxies[i].port);
+		streams[i] = connect_to(&url, good_secret, RUMP_SP_OPEN_CONTROL, NULL, &result,
+					&error);
+		piece = (struct iovec){out, make_message(out, 100, (unsigned int)i)};
+		ok(streams[i] && !tcp->send(streams[i], &piece, 1), "direction %d: sent", i);
+	}
+	for (int i = 1; i >= 0; i--) {
+		long length = -EINTR;
+
+		while (streams[i] && length == -EINTR)
+			length = tcp->receive(streams[i], in, sizeof(in), until);
+		is_int(length, -ENOTCONN, "direction %d: half a message is not waited for", i);
+		if (streams[i])
+			tcp->close(streams[i], 1);
+		pthread_join(threads[i], NULL);
+		close(proxies[i].listen);
+	}
+	ok(log_has("a message has begun and does not go on"), "the server says so");
+	ok(idle && echoes(idle, 100, 2), "one that was idle meanwhile goes on");
+	if (idle)
+		tcp->close(idle, 1);
+}
+
 static void test_false_servers(void)
 {
 	static const char answer[] = "HTTP/1.1 400 Bad Request\r\n\r\n                          "
@@ -607,6 +660,8 @@ int main(int argc, char **argv)
 	threads = count_in("/proc/self/task");
 	test_echo();
 	test_errors();
+	/* before the log has had its lines for a while */
+	test_half_a_message();
 	test_tampering();
 	test_false_servers();
 	test_fork();
