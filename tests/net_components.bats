@@ -101,8 +101,8 @@ load net
 	'
 }
 
-@test "bonding: active-backup goes on when a cable is cut" {
-	on_each_kernel network '
+# a has two cables to the bridge of b
+two_cables='
 		host a b
 		cable a s1 b p1
 		cable a s2 b p2
@@ -110,6 +110,10 @@ load net
 		ip -n b link set p1 master br0
 		ip -n b link set p2 master br0
 		ip -n b link set br0 up
+'
+
+@test "bonding: active-backup goes on when a cable is cut" {
+	on_each_kernel network "$two_cables"'
 		ip -n a link add bond0 type bond mode active-backup miimon 20
 		for i in s1 s2; do
 			ip -n a link set $i down
@@ -271,28 +275,43 @@ tunnels='
 	'
 }
 
-@test "fou, gue: ipip in UDP" {
+@test "fou, gue: ipip, sit and gre in UDP" {
 	on_each_kernel network "$tunnels"'
+		# what the port takes, the kind of UDP, and of the tunnel
 		in_udp() {
 			for h in a b; do ip -n $h fou add port 5555 $1; done
-			through ipip 4 encap $2 encap-sport auto encap-dport 5555
+			through "$3" "$4" encap "$2" encap-sport auto encap-dport 5555
 			for h in a b; do ip -n $h fou del port 5555; done
 		}
-		in_udp "ipproto 4" fou
-		in_udp gue gue
+		in_udp "ipproto 4" fou ipip 4
+		in_udp "ipproto 41" fou sit 6
+		in_udp "ipproto 47" fou gre 4
+		for kind in ipip gre; do
+			in_udp gue gue $kind 4
+		done
+		in_udp gue gue sit 6
+	'
+}
+
+@test "fou, gue over IPv6: ip6tnl and ip6gre in UDP" {
+	on_each_kernel network "$tunnels"'
+		in_udp() {
+			for h in a b; do ip -n $h fou add port 5555 $1 -6; done
+			ip -n a link add t0 type $3 local fd00::1 remote fd00::2 encap $2 encap-sport auto encap-dport 5555 "${@:5}"
+			ip -n b link add t0 type $3 local fd00::2 remote fd00::1 encap $2 encap-sport auto encap-dport 5555 "${@:5}"
+			used $3 $4
+			for h in a b; do ip -n $h fou del port 5555 -6; done
+		}
+		in_udp "ipproto 4" fou ip6tnl 4 mode ipip6
+		in_udp "ipproto 41" fou ip6tnl 6 mode ip6ip6
+		in_udp gue gue ip6tnl 6 mode ip6ip6
+		in_udp gue gue ip6gre 4
 	'
 }
 
 @test "team: goes on by the other cable" {
 	needs=(teamnl)
-	on_each_kernel network '
-		host a b
-		cable a s1 b p1
-		cable a s2 b p2
-		ip -n b link add br0 type bridge
-		ip -n b link set p1 master br0
-		ip -n b link set p2 master br0
-		ip -n b link set br0 up
+	on_each_kernel network "$two_cables"'
 		# one address for all, which is what teamd sees to
 		ip -n a link add team0 address 02:00:00:00:00:01 type team
 		on a teamnl team0 setoption mode activebackup

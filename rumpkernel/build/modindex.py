@@ -32,10 +32,12 @@ OPTIONS = {
 
 
 # What Linux itself has no alias for, so that elsewhere people say `modprobe fou' before
-# `ip fou add'.
-ALIASES = {
-    "net-pf-16-proto-16-family-fou": "fou",
-}
+# `ip fou add', and `modprobe fou6' before `ip link add type ip6tnl ... encap fou'.
+ALIASES = [
+    ("net-pf-16-proto-16-family-fou", "fou"),
+    ("rtnl-link-ip6tnl", "fou6"),
+    ("rtnl-link-ip6gre", "fou6"),
+]
 
 
 def normal(name):
@@ -176,7 +178,7 @@ def index_lines(modules, components, release):
                 lines.append(" ".join(words))
     for pattern, name in modules.aliases:
         lines.append(f"alias {pattern} {name}")
-    lines += [f"alias {pattern} {name}" for pattern, name in ALIASES.items() if name in modules.paths]
+    lines += [f"alias {pattern} {name}" for pattern, name in ALIASES if name in modules.paths]
     lines += [f"options {name} {text}" for name, text in OPTIONS.items() if name in modules.paths]
     for component in components:
         words = []
