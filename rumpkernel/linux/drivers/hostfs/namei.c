@@ -42,6 +42,22 @@ static struct dentry *hostfs_lookup(struct inode *dir, struct dentry *dentry, un
 	return d_splice_alias(inode, dentry);
 }
 
+/* For a call on a name: its directory, and the name in a request that may be NULL. */
+static int begin(struct hostfs_req *req, struct inode *dir, struct dentry *dentry,
+		 struct hostfs_handle **ret_parent)
+{
+	struct hostfs_handle *parent;
+
+	if (!req)
+		return -ENOMEM;
+	parent = hostfs_dir_handle(req, dir);
+	if (IS_ERR(parent))
+		return PTR_ERR(parent);
+	hostfs_copy_name(req, dentry);
+	*ret_parent = parent;
+	return 0;
+}
+
 /* What the host has made under req->name becomes the dentry's inode. */
 static int instantiate(struct hostfs_req *req, struct hostfs_handle *dir, struct inode *parent,
 		       struct dentry *dentry)
@@ -69,12 +85,9 @@ static int hostfs_create(struct mnt_idmap *idmap, struct inode *dir, struct dent
 	struct inode *inode;
 	int error;
 
-	if (!req)
-		return -ENOMEM;
-	parent = hostfs_dir_handle(req, dir);
-	if (IS_ERR(parent))
-		return PTR_ERR(parent);
-	hostfs_copy_name(req, dentry);
+	error = begin(req, dir, dentry, &parent);
+	if (error)
+		return error;
 	file = hostfs_call_open(req, __NR_openat, 1, parent->file, (unsigned long)req->name,
 				O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode & 07777);
 	if (IS_ERR(file)) {
@@ -118,12 +131,9 @@ static int make(struct inode *dir, struct dentry *dentry, umode_t mode, dev_t rd
 	unsigned long name;
 	int error;
 
-	if (!req)
-		return -ENOMEM;
-	parent = hostfs_dir_handle(req, dir);
-	if (IS_ERR(parent))
-		return PTR_ERR(parent);
-	hostfs_copy_name(req, dentry);
+	error = begin(req, dir, dentry, &parent);
+	if (error)
+		return error;
 	name = (unsigned long)req->name;
 	if (S_ISDIR(mode))
 		error = hostfs_call(req, __NR_mkdirat, 1, parent->file, name, mode & 07777);
@@ -164,12 +174,11 @@ static int hostfs_symlink(struct mnt_idmap *idmap, struct inode *dir, struct den
 	char *copy __free(kfree) = kstrdup(target, GFP_KERNEL);
 	int error;
 
-	if (!req || !copy)
+	if (!copy)
 		return -ENOMEM;
-	parent = hostfs_dir_handle(req, dir);
-	if (IS_ERR(parent))
-		return PTR_ERR(parent);
-	hostfs_copy_name(req, dentry);
+	error = begin(req, dir, dentry, &parent);
+	if (error)
+		return error;
 	error = hostfs_call(req, __NR_symlinkat, 2, (unsigned long)copy, parent->file,
 			    (unsigned long)req->name);
 	return error ?: instantiate(req, parent, dir, dentry);
@@ -207,27 +216,30 @@ static int hostfs_link(struct dentry *old_dentry, struct inode *dir, struct dent
 	return 0;
 }
 
+/* A name of it is gone on the host. */
+static void lose_name(struct inode *inode)
+{
+	if (S_ISDIR(inode->i_mode)) {
+		clear_nlink(inode);
+		hostfs_dir_forget(inode);
+	} else if (inode->i_nlink) {
+		drop_nlink(inode);
+	}
+}
+
 static int remove(struct inode *dir, struct dentry *dentry, int flags)
 {
 	struct hostfs_req *req __free(hostfs_req) = hostfs_req_alloc();
 	struct hostfs_handle *parent __free(hostfs_handle) = NULL;
 	int error;
 
-	if (!req)
-		return -ENOMEM;
-	parent = hostfs_dir_handle(req, dir);
-	if (IS_ERR(parent))
-		return PTR_ERR(parent);
-	hostfs_copy_name(req, dentry);
+	error = begin(req, dir, dentry, &parent);
+	if (error)
+		return error;
 	error = hostfs_call(req, __NR_unlinkat, 1, parent->file, (unsigned long)req->name, flags);
 	if (error)
 		return error;
-	if (flags & AT_REMOVEDIR) {
-		clear_nlink(d_inode(dentry));
-		hostfs_dir_forget(d_inode(dentry));
-	} else if (d_inode(dentry)->i_nlink) {
-		drop_nlink(d_inode(dentry));
-	}
+	lose_name(d_inode(dentry));
 	return 0;
 }
 
@@ -273,12 +285,9 @@ static int hostfs_rename(struct mnt_idmap *idmap, struct inode *old_dir,
 				    (unsigned long)req->name2);
 	if (error || !victim || flags & RENAME_EXCHANGE)
 		return error;
-	if (S_ISDIR(victim->i_mode)) {
-		clear_nlink(victim);
-		hostfs_dir_forget(victim);
-	} else if (victim->i_nlink && victim != d_inode(old_dentry)) {
-		drop_nlink(victim);
-	}
+	/* two names of one file: neither is gone */
+	if (victim != d_inode(old_dentry))
+		lose_name(victim);
 	return 0;
 }
 

@@ -23,6 +23,22 @@ static int __init set_defaults(void)
 }
 core_initcall(set_defaults);
 
+/*
+ * How many connections may be about to end: Linux derives it from the size of a table that
+ * it derives from the RAM, 512 in 128 MiB, and beyond that servers reset them.
+ */
+#define ENDING	8192
+
+static int __init allow_endings(void)
+{
+	struct inet_timewait_death_row *row = &init_net.ipv4.tcp_death_row;
+
+	sysctl_tcp_max_orphans = max(sysctl_tcp_max_orphans, ENDING);
+	row->sysctl_max_tw_buckets = max(row->sysctl_max_tw_buckets, ENDING);
+	return 0;
+}
+late_initcall(allow_endings);
+
 /* Linux's receive buffer at first, 128 KiB, is for this much memory and more. */
 #define ENOUGH_MEMORY	SZ_128M
 /* its part of less: 16 KiB of 32 MiB */

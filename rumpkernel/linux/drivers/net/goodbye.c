@@ -20,12 +20,6 @@
 
 #include "interface.h"
 
-/*
- * How many connections may be about to end: Linux derives it from the size of a table that
- * it derives from the RAM, 512 in 128 MiB, and beyond that servers reset them.
- */
-#define ENDING	8192
-
 /* Peers that have sent nothing for so long have gone; one that answers and takes nothing is
  * given up in the end, too. */
 #define PATIENCE	(2 * HZ)
@@ -84,13 +78,3 @@ void rump_net_end(void)
 		heard = now;
 	}
 }
-
-static int __init allow_endings(void)
-{
-	struct inet_timewait_death_row *row = &init_net.ipv4.tcp_death_row;
-
-	sysctl_tcp_max_orphans = max(sysctl_tcp_max_orphans, ENDING);
-	row->sysctl_max_tw_buckets = max(row->sysctl_max_tw_buckets, ENDING);
-	return 0;
-}
-late_initcall(allow_endings);
