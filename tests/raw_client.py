@@ -22,7 +22,7 @@ import struct
 import sys
 
 HELLO, HALT, LEAVE = 1, 6, 9
-MAGIC, VERSION = 0x706D7572, 2
+MAGIC, VERSION = 0x706D7572, 3
 RESTART = 1
 SECONDS = 90
 
