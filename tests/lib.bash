@@ -34,6 +34,8 @@ RUMP_LIBRARIES=$RUMP_BUILD/lib
 LIBRUMP=$RUMP_LIBRARIES/librump.so
 LIBRUMPHIJACK=$RUMP_LIBRARIES/librumphijack.so
 export RUMP_MODULES=${RUMP_MODULES:-$RUMP_LIBRARIES/rump/modules}
+# a kernel that warns (WARN_ON, a bad page) ends, for nobody reads the messages of most of them
+export RUMP_CMDLINE=${RUMP_CMDLINE-panic_on_taint=0x220}
 
 # ---- what is there ----
 

@@ -166,3 +166,11 @@ shows_panic() {
 	[[ $output == *"went-on"* ]]
 	check_image ext4 "$image"
 }
+
+# lib.bash asks for it, so that a WARN_ON is a failure in all tests; this is what one leaves
+@test "a kernel of the tests that warns ends, and says so" {
+	run rump_with path=/rump sh -c 'echo 512 >/rump/proc/sys/kernel/tainted; echo went-on'
+	echo "$output"
+	[ "$status" = 134 ]
+	[[ $output == *"Kernel panic - not syncing: panic_on_taint"* && $output != *went-on* ]]
+}
