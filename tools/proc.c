@@ -112,7 +112,8 @@ static int read_numbers(int fd, struct numbers *numbers)
 		}
 	}
 	free(buffer);
-	qsort(numbers->list, numbers->count, sizeof(*numbers->list), compare);
+	if (numbers->count)
+		qsort(numbers->list, numbers->count, sizeof(*numbers->list), compare);
 	return error ? error : (int)length;
 }
 
