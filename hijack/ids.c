@@ -75,13 +75,16 @@ static bool has_capabilities(void)
 
 long handle_capset(struct call *call)
 {
+	/* the calling thread, whose number may be another one there */
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
 	bool is_followed = boot_in_use() && has_capabilities();
 	long result = host_call(call);
 
 	if (!result && boot_in_use())
 		threads_follow(SYS_capset, call->args);
-	if (!result && is_followed)
-		rump(call, SYS_capset, call->args[0], call->args[1]);
+	if (!result && is_followed &&
+	    !user_copy(&header.version, (const void *)call->args[0], sizeof(header.version)))
+		rump(call, SYS_capset, &header, call->args[1]);
 	return result;
 }
 

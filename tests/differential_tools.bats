@@ -53,9 +53,9 @@ load differential
 		gpg-connect-agent --no-autostart 'getinfo version' /bye | tail -n 1
 		for h in home other; do GNUPGHOME=$D/$h gpgconf --kill all; done
 		while [ -e home/S.gpg-agent ]; do sleep 0.1; done
-		cat g | gpg --batch -q --store | gpg -q --list-packets | grep -c literal
+		cat g | gpg --batch -q --store >stored; gpg -q --list-packets <stored | grep -c literal
 		gpg --print-md sha1 g; gpgv --keyring none f.sig 2>/dev/null; echo $?
-		rm -rf home other f.gpg f.sig s c pub
+		rm -rf home other f.gpg f.sig s c pub stored
 	END
 }
 

@@ -93,7 +93,7 @@ _is_gone() {
 
 # what a kernel says when it is broken
 bad_lines() {
-	grep -E '\bBUG[: ]|Oops|panic|WARNING:|INFO: |Call Trace|refcount|corrupt' "$@"
+	grep -E '\bBUG[: ]|Oops|panic - |WARNING:|INFO: |Call Trace|refcount|corrupt' "$@"
 }
 
 # stop_server [PID [FOLDER]]

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload.c - see preload.h */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "preload.h"
@@ -39,6 +41,8 @@ void preload_leave(char **argv)
 	const char *preload = getenv("LD_PRELOAD");
 	char *list = preload ? strdup(preload) : NULL;
 
+	/* the second time it would be "exe" */
+	prctl(PR_SET_NAME, program_invocation_short_name);
 	/* not by the preload's constructor: it may have been told to hijack nothing */
 	if (list && take_out(list) &&
 	    !(*list ? setenv("LD_PRELOAD", list, 1) : unsetenv("LD_PRELOAD")))
