@@ -33,7 +33,7 @@ load differential
 		cp -r a r1; cp -a a r2; cp -R -P a r3; cp -rL a/l r4; cp -al a r5
 		cp -rs $D/a r6
 		cp -dR --preserve=links a r7; cp -a --no-preserve=mode,ownership a r8
-		cp -rv a/b r9; cp --parents a/b/g .; mkdir t; cp --parents a/b/g t
+		cp -rv a/b r9 | sort; cp --parents a/b/g .; mkdir t; cp --parents a/b/g t
 		cp -t t a/f a/b/g
 		cp a/f new; cp -b a/b/g new; cp --backup=numbered a/f new; cp -S .old -b a/f new
 		touch -d @900000000 older; cp -u a/f older; cp -uv older a/f; echo changed >n

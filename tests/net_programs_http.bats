@@ -8,7 +8,7 @@ load net_programs
 setup_file() {
 	load lib
 	load net_programs
-	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" nginx curl wget ab wrk openssl ip
+	require "$LIBRUMP" "$LIBRUMPHIJACK" "$SERVER_PROGRAM" nginx curl wget ab wrk openssl ip nstat
 	make_net_data
 	make_net_keys
 	# who reads the files: workers are another user's if root starts nginx
@@ -156,6 +156,8 @@ teardown() {
 		grep -q all python.out
 		grep -x "Complete requests: *20000" ab.out
 		grep -x "Failed requests: *0" ab.out
+		# else who reads slowly may meet a reset
+		nstat -asz TcpExtTCPTimeWaitOverflow | grep -q "TCPTimeWaitOverflow  *0 "
 		! grep -E "\[(alert|emerg|crit)\]" error.log || false
 		kill -QUIT $nginx
 		wait $nginx

@@ -25,19 +25,30 @@ core_initcall(set_defaults);
 
 /*
  * How many connections may be about to end: Linux derives it from the size of a table that
- * it derives from the RAM, 512 in 128 MiB, and beyond that servers reset them.
+ * it derives from the RAM, 512 in 128 MiB, and beyond that servers reset them: a client that
+ * has yet to read the end of an answer is told of an error.  In TIME_WAIT one takes 280 bytes,
+ * a fifteenth of a page; to one address there are never more than ephemeral ports, 28,232.
  */
-#define ENDING	8192
+#define ORPHANS		8192
+#define WAITING		32768L
 
-static int __init allow_endings(void)
+static int __net_init allow_endings(struct net *net)
 {
-	struct inet_timewait_death_row *row = &init_net.ipv4.tcp_death_row;
+	struct inet_timewait_death_row *row = &net->ipv4.tcp_death_row;
+	int waiting = min_t(long, rump_memory_size >> PAGE_SHIFT, WAITING);
 
-	sysctl_tcp_max_orphans = max(sysctl_tcp_max_orphans, ENDING);
-	row->sysctl_max_tw_buckets = max(row->sysctl_max_tw_buckets, ENDING);
+	row->sysctl_max_tw_buckets = max(row->sysctl_max_tw_buckets, waiting);
 	return 0;
 }
-late_initcall(allow_endings);
+
+static struct pernet_operations endings = { .init = allow_endings };
+
+static int __init set_endings(void)
+{
+	sysctl_tcp_max_orphans = max(sysctl_tcp_max_orphans, ORPHANS);
+	return register_pernet_subsys(&endings);
+}
+late_initcall(set_endings);
 
 /* Linux's receive buffer at first, 128 KiB, is for this much memory and more. */
 #define ENOUGH_MEMORY	SZ_128M
