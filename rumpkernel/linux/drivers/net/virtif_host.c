@@ -38,9 +38,11 @@ void virtif_work_kick(struct rump_host_work *work)
 
 /* ---- the interface's own thread ---- */
 
+/* Frames for us to write: who writes already looks for more afterwards. */
 static bool has_output(const struct virtif *vif)
 {
-	return !virtif_tx_is_empty(vif) && !READ_ONCE(vif->tx.is_blocked);
+	return !virtif_tx_is_empty(vif) && !READ_ONCE(vif->tx.is_blocked) &&
+	       !READ_ONCE(vif->tx.busy);
 }
 
 /* Frames that are there for the writing are tried, and lost, on a link that is down, too. */
