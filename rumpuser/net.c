@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,10 @@
 /* of /dev/net/tun; macvtaps have what the host gives them */
 #define TUN_MAJOR 10
 #define TUN_MINOR 200
+
+/* looks in a row that find the writer on one CPU before the interface's thread goes there */
+#define FOLLOW_AFTER 8
+#define FOLLOW_CPUS 8192
 
 #define RETRY_FIRST (NSEC_PER_SEC / 2)
 #define RETRY_MAX (8 * NSEC_PER_SEC)
@@ -82,6 +87,53 @@ int net_set_nonblocking(int fd)
 	if (flags < 0)
 		return (int)flags;
 	return (int)host_call(SYS_fcntl, fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+/* ---- where the interface's thread runs ---- */
+
+/* The main thread has what the administrator allows. */
+static void get_allowed(unsigned long mask[FOLLOW_CPUS / 64])
+{
+	memset(mask, 0, FOLLOW_CPUS / 8);
+	host_call(SYS_sched_getaffinity, host_call(SYS_getpid), FOLLOW_CPUS / 8, mask);
+}
+
+/*
+ * Who reads a stream from a socket here is woken for each frame or two, and writes the
+ * acknowledgements.  A wake-up on another CPU of a virtual machine costs as much as the
+ * frame; but a program of the host that sends to us draws the interface's thread to its own
+ * CPU.  So that thread goes to where frames are written, and stays.
+ */
+static void follow(struct net_host *host)
+{
+	unsigned long mask[FOLLOW_CPUS / 64] = {0}, allowed[FOLLOW_CPUS / 64];
+	int theirs = atomic_load_explicit(&host->writer_cpu, memory_order_relaxed);
+
+	if (theirs == host->own_cpu || theirs != host->follows_cpu) {
+		host->follows_cpu = theirs;
+		host->follows = 0;
+		return;
+	}
+	if (theirs < 0 || theirs >= FOLLOW_CPUS || ++host->follows < FOLLOW_AFTER)
+		return;
+	host->follows = 0;
+	get_allowed(allowed);
+	mask[theirs / 64] = 1UL << theirs % 64;
+	if (allowed[theirs / 64] & mask[theirs / 64] &&
+	    !host_call(SYS_sched_setaffinity, 0, sizeof(mask), mask))
+		host->own_cpu = theirs;
+}
+
+/* A child that this thread starts inherits where it may run. */
+static void go_anywhere(struct net_host *host)
+{
+	unsigned long allowed[FOLLOW_CPUS / 64];
+
+	if (host->own_cpu < 0)
+		return;
+	get_allowed(allowed);
+	host_call(SYS_sched_setaffinity, 0, sizeof(allowed), allowed);
+	host->own_cpu = -1;
 }
 
 /* ---- states ---- */
@@ -135,6 +187,7 @@ static void try_again(struct net_host *host)
 	char why[sizeof(host->net->why)];
 	int fd;
 
+	go_anywhere(host);
 	/* the reason that was told stays */
 	memcpy(why, host->net->why, sizeof(why));
 	fd = host->ops->open(host, true);
@@ -204,6 +257,7 @@ long net_write(struct rumpuser_net *net, struct rumpuser_net_frame *frames, unsi
 	struct net_host *host = net->host;
 	long done = -ENETDOWN;
 
+	atomic_store_explicit(&host->writer_cpu, sched_getcpu(), memory_order_relaxed);
 	host_lock(&host->write_lock);
 	if (atomic_load(&host->state) == NET_UP && !atomic_load(&host->lost_error)) {
 		done = host->ops->write(host, file_fd(host->file), frames, count);
@@ -275,6 +329,7 @@ unsigned int net_wait(struct rumpuser_net *net, unsigned int events)
 	uint64_t kicks;
 	int error;
 
+	follow(host);
 	error = atomic_exchange(&host->lost_error, 0);
 	if (error && atomic_load(&host->state) == NET_UP) {
 		set_lost(host, error);
@@ -430,6 +485,7 @@ int net_open(struct rumpuser_net *net)
 		return -ENOMEM;
 	host->net = net;
 	host->file = host->kick = -1;
+	host->writer_cpu = host->own_cpu = host->follows_cpu = -1;
 	snprintf(host->name, sizeof(host->name), "%s", net->name);
 	host->text = strdup(net->words ? net->words : "");
 	net->why[0] = '\0';

@@ -61,8 +61,11 @@ struct net_host {
 	int file, kick;		     /* handles: descriptor, eventfd */
 	struct host_lock write_lock; /* of what write and reset use */
 	_Atomic unsigned int state;
-	_Atomic int lost_error; /* who writes has found out why: -errno */
-	int open_error;		/* of the first open(): the link comes later */
+	_Atomic int writer_cpu;	  /* where frames were written last */
+	int own_cpu;		  /* where the interface's thread stays, or -1 */
+	int follows_cpu, follows; /* writer_cpu of late, and how often in a row */
+	_Atomic int lost_error;	  /* who writes has found out why: -errno */
+	int open_error;		  /* of the first open(): the link comes later */
 	unsigned long long retry_at, retry_delay;
 	void *stream; /* net_stream.c */
 };

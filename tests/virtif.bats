@@ -175,6 +175,43 @@ no_trouble() {
 	stop_server
 }
 
+@test "a tap: its thread goes to the CPU of the program that reads a stream" {
+	[ "$(nproc)" -gt 1 ] || skip_or_fail "two CPUs"
+	make_tap
+	cat >"$T/tap.conf" <<-'END'
+		interface virt0 tap0
+		address virt0 10.99.0.2/24
+	END
+	cat >"$T/sender.py" <<-'END'
+		import socket
+		listener = socket.create_server(("10.99.0.1", 5000))
+		one = listener.accept()[0]
+		try:
+		    while True:
+		        one.sendall(bytes(1 << 16))
+		except ConnectionError:
+		    pass
+	END
+	cat >"$T/receiver.py" <<-'END'
+		import os, socket, time
+		s = socket.create_connection(("10.99.0.1", 5000))
+		thread, = [int(t) for t in os.listdir("/proc/self/task")
+		           if open(f"/proc/self/task/{t}/comm").read() == "virt0\n"]
+		first, second = sorted(os.sched_getaffinity(0))[:2]
+		for cpu in first, second, first:
+		    os.sched_setaffinity(0, {cpu})
+		    end = time.monotonic() + 30
+		    while os.sched_getaffinity(thread) != {cpu}:
+		        assert time.monotonic() < end, (cpu, os.sched_getaffinity(thread))
+		        assert s.recv(1 << 18)
+	END
+	background sender python3 "$T/sender.py"
+	wait_until 20 host_listens 5000
+	in_ns env RUMPHIJACK="path=/rump,socket=all,net=no,kernel=local,conf=$T/tap.conf" \
+		LD_LIBRARY_PATH="$RUMP_LIBRARIES" LD_PRELOAD="$LIBRUMPHIJACK" \
+		python3 "$T/receiver.py"
+}
+
 @test "a tap: down, deleted, made again; the interface goes under traffic, and comes again" {
 	make_tap
 	serve <<<'interface virt0 tap:tap0'
