@@ -138,10 +138,11 @@ void complain(const char *piece, ...)
  * in which a fault may be ours; each routine has a landing place.
  */
 __asm__(".text\n"
-	".globl user_copy, user_strlen, user_touch\n"
-	".hidden user_copy, user_strlen, user_touch\n"
+	".globl user_copy, user_strlen, user_touch, user_probe\n"
+	".hidden user_copy, user_strlen, user_touch, user_probe\n"
 	".type user_copy, @function\n"
 	".type user_touch, @function\n"
+	".type user_probe, @function\n"
 	".type user_strlen, @function\n"
 	"user_copy:\n"
 	"	mov	%rdx, %rcx\n"
@@ -198,6 +199,16 @@ __asm__(".text\n"
 	"user_touch_end:\n"
 	"2:	xor	%eax, %eax\n"
 	"	ret\n"
+	"user_probe:\n"
+	"user_probe_begin:\n"
+	"1:	lock orb $0, (%rdi)\n"
+	"	or	$0xfff, %rdi\n"
+	"	inc	%rdi\n"
+	"	cmp	%rsi, %rdi\n"
+	"	jb	1b\n"
+	"user_probe_end:\n"
+	"	xor	%eax, %eax\n"
+	"	ret\n"
 	"user_fault:\n"
 	"	mov	$-14, %rax\n" /* EFAULT */
 	"	ret\n");
@@ -208,6 +219,8 @@ extern char user_strlen_begin[] __attribute__((visibility("hidden")));
 extern char user_strlen_end[] __attribute__((visibility("hidden")));
 extern char user_touch_begin[] __attribute__((visibility("hidden")));
 extern char user_touch_end[] __attribute__((visibility("hidden")));
+extern char user_probe_begin[] __attribute__((visibility("hidden")));
+extern char user_probe_end[] __attribute__((visibility("hidden")));
 extern char user_fault[] __attribute__((visibility("hidden")));
 
 bool user_is_touch(unsigned long pc)
@@ -219,6 +232,7 @@ unsigned long user_fault_fixup(unsigned long pc)
 {
 	if ((pc >= (unsigned long)user_copy_begin && pc < (unsigned long)user_copy_end) ||
 	    (pc >= (unsigned long)user_strlen_begin && pc < (unsigned long)user_strlen_end) ||
+	    (pc >= (unsigned long)user_probe_begin && pc < (unsigned long)user_probe_end) ||
 	    user_is_touch(pc))
 		return (unsigned long)user_fault;
 	return 0;
@@ -233,4 +247,14 @@ __attribute__((visibility("default"))) int rumphijack_copy(void *to, const void 
 int rumphijack_copy(void *to, const void *from, size_t n)
 {
 	return user_copy(to, from, n);
+}
+
+/* The same for memory that is going to be written to: whether it is there. */
+__attribute__((visibility("default"))) int rumphijack_probe(void *start, size_t length);
+
+int rumphijack_probe(void *start, size_t length)
+{
+	unsigned long from = (unsigned long)start;
+
+	return from + length < from ? -EFAULT : user_probe(from, from + length);
 }

@@ -30,6 +30,8 @@ long user_strlen(const char *string, size_t max);
  */
 long user_touch(unsigned long address, int is_write);
 bool user_is_touch(unsigned long pc);
+/* Whether a page of [start, end), which is not empty, may not be written to: 0 or -EFAULT. */
+long user_probe(unsigned long start, unsigned long end);
 /* The new pc if pc lies in one of the above, else 0. */
 unsigned long user_fault_fixup(unsigned long pc);
 

@@ -61,11 +61,15 @@ static long converse(struct channel *channel, long number, const long args[6])
 	struct rump_sp_turn *turn = &channel->shared->turn;
 	struct rump_sp_answer answer;
 	int copyout_error = 0;
+	bool is_through;
 	long result;
 
 	turn->number = number;
 	memcpy(turn->args, args, sizeof(turn->args));
 	turn->flags = channel->wants_posting ? RUMP_SP_POSTING : 0;
+	is_through = !target_is_there(number, args);
+	if (__builtin_expect(is_through, 0))
+		turn->flags |= RUMP_SP_WRITE_THROUGH;
 	turn->copy_error = 0;
 	gather(channel, turn, number, args);
 	__atomic_store_n(&channel->is_interrupted, false, __ATOMIC_RELAXED);
@@ -85,7 +89,7 @@ static long converse(struct channel *channel, long number, const long args[6])
 			turn->copy_error = copy_what_is_wanted(channel, &answer);
 		} else if (answer.kind == RUMP_SP_COPYOUT) {
 			turn->copy_error = records_write(channel, &answer);
-			if (turn->copy_error)
+			if (turn->copy_error && !is_through)
 				copyout_error = -EFAULT;
 		} else {
 			result = lose(channel);

@@ -296,6 +296,11 @@ int records_write(const struct channel *channel, const struct rump_sp_answer *an
 int copy_in(void *to, uint64_t from, size_t length);
 int copy_out(uint64_t to, const void *from, size_t length);
 /* up to size bytes, with the NUL: the length with it, or -EFAULT, -ENAMETOOLONG */
+/*
+ * false: a call that takes what it reads out of a queue would write to memory that is not
+ * there, or it is not known.
+ */
+bool target_is_there(long number, const long args[6]);
 long copy_in_string(char *to, uint64_t from, size_t size);
 
 /* ---- retry.c ---- */

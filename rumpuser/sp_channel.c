@@ -313,7 +313,7 @@ int sp_channel_turn(struct sp_channel *channel)
 
 	memcpy(turn, theirs, TURN_HEAD);
 	__asm__ volatile("" ::: "memory");
-	if (turn->window_count > RUMP_SP_WINDOWS || turn->flags & ~RUMP_SP_POSTING)
+	if (turn->window_count > RUMP_SP_WINDOWS || turn->flags & ~(RUMP_SP_POSTING | RUMP_SP_WRITE_THROUGH))
 		return -EBADMSG;
 	if (turn->flags & RUMP_SP_POSTING)
 		atomic_store(&channel->is_posting, true);

@@ -153,6 +153,7 @@ static int read_by_turns(struct sp_channel *channel, char *to, unsigned long fro
 	return 0;
 }
 
+/* -EFAULT: the client could not write them. */
 static int send_records(struct sp_channel *channel)
 {
 	struct rump_sp_answer answer = {
@@ -164,9 +165,7 @@ static int send_records(struct sp_channel *channel)
 	int error;
 
 	channel->remote.out_used = 0;
-	error = sp_channel_transfer(channel, &answer);
-	channel->is_lost |= error != 0;
-	return error;
+	return sp_channel_transfer(channel, &answer);
 }
 
 /* The last piece stays in `out`, to go with what comes next. */
@@ -183,6 +182,7 @@ static int write_by_turns(struct sp_channel *channel, unsigned long to, const ch
 		if (room < sizeof(record) + 64) {
 			int error = send_records(channel);
 
+			channel->is_lost |= error != 0;
 			if (error)
 				return error;
 			continue;
@@ -217,8 +217,13 @@ static int remote_write(struct rumpuser_remote *remote, unsigned long to, const 
 {
 	struct sp_channel *channel = channel_of(remote);
 
-	return remote->may_direct ? write_all_direct(channel, to, from, length)
-				  : write_by_turns(channel, to, from, length);
+	int error;
+
+	if (remote->may_direct)
+		return write_all_direct(channel, to, from, length);
+	error = write_by_turns(channel, to, from, length);
+	/* then there is nothing else in them */
+	return error || !remote->is_written_through ? error : send_records(channel);
 }
 
 static void remote_signal(struct rumpuser_remote *remote, int signal)
@@ -248,7 +253,7 @@ unsigned long sp_memory_of_int(struct sp_channel *channel, int *value)
 	};
 	remote->window_count = 1;
 	remote->out_size = remote->out_used = 0;
-	remote->may_direct = false;
+	remote->may_direct = remote->is_written_through = false;
 	return INT_ADDRESS;
 }
 
@@ -276,6 +281,7 @@ int sp_memory_begin(struct sp_channel *channel)
 	remote->out = channel->data + channel->out_offset;
 	remote->out_size = (unsigned int)(RUMP_SP_DATA_SIZE - channel->out_offset - ROOM);
 	remote->out_used = 0;
+	remote->is_written_through = turn->flags & RUMP_SP_WRITE_THROUGH;
 	remote->may_direct =
 		atomic_load_explicit(&channel->client->may_direct, memory_order_relaxed);
 	return 0;

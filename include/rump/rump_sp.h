@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define RUMP_SP_MAGIC	0x706d7572U	/* "rump" */
-#define RUMP_SP_VERSION 3
+#define RUMP_SP_VERSION 4
 
 /* ---- control messages ---- */
 
@@ -232,6 +232,8 @@ enum rump_sp_kind {
 /* flags of a request */
 #define RUMP_SP_CONTINUE 1	/* the answer to COPYIN or COPYOUT; copy_error tells how it went */
 #define RUMP_SP_POSTING	 2	/* from this call on the channel has posted calls */
+/* where the call will write something is not there: it shall learn of that when it writes */
+#define RUMP_SP_WRITE_THROUGH 4
 
 struct rump_sp_turn {
 	/* from the client */

@@ -20,7 +20,7 @@
 #error "rumpuser.h is for rump kernels and hypercall implementations; programs include <rump/rump.h>"
 #endif
 
-#define RUMPUSER_VERSION 5
+#define RUMPUSER_VERSION 6
 
 struct rump_thread;		/* the kernel's object of a host thread */
 struct rumpuser_file_info;
@@ -123,6 +123,8 @@ struct rumpuser_remote {
 	char *out;
 	/* read() and write() do not wait: the kernel may make them with a vCPU held */
 	unsigned int may_direct;
+	/* all goes to write(), since it may fail, and what fails shall not leave its queue */
+	unsigned int is_written_through;
 	/* 0 or -EFAULT, -ENOTCONN.  The kernel calls neither twice at once. [blocks] */
 	int (*read)(struct rumpuser_remote *remote, void *to, unsigned long from,
 		    unsigned long length);

@@ -552,7 +552,8 @@ static unsigned long put(struct rump_remote *remote, unsigned long to, const voi
 	if (!n)
 		return 0;
 	extend(&remote->written, to, n);
-	if (n >= DIRECT_MIN && remote->host->may_direct)
+	if (remote->host->is_written_through ||
+	    (n >= DIRECT_MIN && remote->host->may_direct))
 		return write_through(remote, to, from, n);
 	return append(remote, to, from, n) ? 0 : write_through(remote, to, from, n);
 }
