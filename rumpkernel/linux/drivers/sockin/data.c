@@ -184,6 +184,17 @@ static void put_back(struct sockin_sock *s, const void *data, size_t length)
 	kfree(copy);
 }
 
+/* All or, as for a segment of TCP's, nothing. */
+static bool copy_all(struct msghdr *msg, const void *data, size_t length)
+{
+	size_t copied = copy_to_iter(data, length, &msg->msg_iter);
+
+	if (copied == length)
+		return true;
+	iov_iter_revert(&msg->msg_iter, copied);
+	return false;
+}
+
 /* Of what was put back; 0: there is none. */
 static long recv_back(struct sockin_sock *s, struct msghdr *msg, size_t size, int flags)
 {
@@ -191,7 +202,7 @@ static long recv_back(struct sockin_sock *s, struct msghdr *msg, size_t size, in
 
 	mutex_lock(&s->back_lock);
 	n = min(size, s->back_length);
-	given = flags & MSG_TRUNC ? n : copy_to_iter(s->back, n, &msg->msg_iter);
+	given = flags & MSG_TRUNC || copy_all(msg, s->back, n) ? n : 0;
 	if (!(flags & MSG_PEEK)) {
 		s->back_length -= given;
 		memmove(s->back, s->back + given, s->back_length);
@@ -208,15 +219,12 @@ static long take_piece(struct sockin_req *req, struct sockin_sock *s, struct msg
 	size_t given = min_t(size_t, n, length);
 
 	if (!(is_stream && flags & MSG_TRUNC)) {
-		size_t copied = copy_to_iter(buffer, given, &msg->msg_iter);
-
-		if (copied != given && !is_stream)
+		if (!copy_all(msg, buffer, given)) {
+			if (is_stream && !(flags & (MSG_PEEK | MSG_OOB)))
+				put_back(s, buffer, given);
 			return -EFAULT;
-		if (copied != given && !(flags & (MSG_PEEK | MSG_OOB)))
-			put_back(s, buffer + copied, given - copied);
-		if (!copied && given)
-			return -EFAULT;
-		n = is_stream ? copied : n;
+		}
+		n = is_stream ? given : n;
 	}
 	msg->msg_flags |= req->msg.msg_flags &
 			  (MSG_OOB | MSG_TRUNC | MSG_EOR | MSG_ERRQUEUE | MSG_CTRUNC);
