@@ -15,6 +15,7 @@ mute      says nothing; prints "connected" and, when the server has closed the c
 
 import errno
 import os
+import re
 import select
 import signal
 import socket
@@ -22,7 +23,10 @@ import struct
 import sys
 
 HELLO, HALT, LEAVE = 1, 6, 9
-MAGIC, VERSION = 0x706D7572, 3
+HEADER = os.path.join(os.path.dirname(__file__), "../include/rump/rump_sp.h")
+with open(HEADER, encoding="ascii") as _file:
+    VERSION = int(re.search(r"#define RUMP_SP_VERSION\s+(\d+)", _file.read())[1])
+MAGIC = 0x706D7572
 RESTART = 1
 SECONDS = 90
 
