@@ -162,8 +162,6 @@ static int send_records(struct sp_channel *channel)
 		.out_used = channel->remote.out_used,
 	};
 
-	int error;
-
 	channel->remote.out_used = 0;
 	return sp_channel_transfer(channel, &answer);
 }
